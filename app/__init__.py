@@ -1,0 +1,1 @@
+"""The business of the learning platform: knows nothing of GraphQL."""

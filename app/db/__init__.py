@@ -1,0 +1,1 @@
+"""Connections, the tenant transaction, base tables, paging and migrations."""

@@ -1,0 +1,157 @@
+"""The platform's databases: the control schema, and the tenants' schemas on their nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from app.db.pool import StickySlots, open_pool, transaction
+from app.db.tenant import TenantHandle, Timeouts, begin, begin_control, verify_path
+from app.db.transaction import Observer, Tx
+from app.errors import Unavailable
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseConfig:
+    """Where the databases are and how many connections to keep. Times in seconds."""
+
+    owner_dsn: str
+    role_prefix: str = "stegmaier"
+    runtime_password: str | None = None
+    pool_size: int = 16
+    pool_slots: int = 4
+    control_pool_size: int = 8
+    pool_timeout: float = 5.0
+    tenants_per_connection: int = 150
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    @property
+    def auth_role(self) -> str:
+        """The login that serves tenants: it may become a tenant's role and can do nothing by itself."""
+        return f"{self.role_prefix}_auth"
+
+    @property
+    def control_role(self) -> str:
+        """The login that serves the control schema and the jobs, and sees no tenant."""
+        return f"{self.role_prefix}_control"
+
+    def dsn_as(self, role: str, base: str | None = None) -> str:
+        """The owner's DSN with another login."""
+        parts = conninfo_to_dict(base or self.owner_dsn)
+        parts.pop("password", None)
+        if self.runtime_password is not None:
+            parts["password"] = self.runtime_password
+        return make_conninfo("", **{**parts, "user": role, "application_name": role, "connect_timeout": "5"})
+
+
+class Database:
+    """Pools for the control schema and for each node; hands out transactions."""
+
+    def __init__(self, config: DatabaseConfig) -> None:
+        self.config = config
+        self.observe: Observer | None = None
+        self._control = open_pool(
+            config.dsn_as(config.control_role),
+            name="control",
+            min_size=1,
+            max_size=config.control_pool_size,
+            timeout=config.pool_timeout,
+        )
+        self._nodes: dict[int, StickySlots] = {}
+        self._opened = False
+        self.add_node(1, config.owner_dsn)
+
+    def add_node(self, number: int, owner_dsn: str) -> None:
+        """Make a node's tenants reachable; call before ``open``."""
+        config = self.config
+        self._nodes[number] = StickySlots(
+            config.dsn_as(config.auth_role, owner_dsn),
+            slots=config.pool_slots,
+            size=config.pool_size,
+            timeout=config.pool_timeout,
+            max_tenants=config.tenants_per_connection,
+            name=f"node{number}",
+        )
+
+    async def open(self) -> None:
+        """Start connecting in the background."""
+        await self._control.open(wait=False)
+        for node in self._nodes.values():
+            await node.open()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._control.close(timeout=2)
+        for node in self._nodes.values():
+            await node.close()
+
+    @asynccontextmanager
+    async def control(self, *, read_only: bool = False) -> AsyncIterator[Tx]:
+        """A transaction in the control schema."""
+        async with transaction(self._control, begin_control(self.config.timeouts, read_only)) as connection:
+            yield Tx(connection, self.observe)
+
+    @asynccontextmanager
+    async def tenant(self, tenant: TenantHandle, *, read_only: bool = False) -> AsyncIterator[Tx]:
+        """A transaction as the tenant's role with only the tenant's schema on the path."""
+        node = self._nodes.get(tenant.node_number)
+        if node is None:
+            raise Unavailable("this organisation's database is not reachable from here; try again in a moment")
+        message = begin(tenant, self.config.timeouts, read_only)
+        async with node.transaction(tenant.id, message) as connection:
+            verify_path(connection, tenant)
+            yield Tx(connection, self.observe)
+
+
+class Operation:
+    """One operation's view of one tenant: every read from one snapshot, every write in a transaction of its own.
+
+    A write ends the snapshot first (so an operation never holds two connections, and two operations never wait for
+    each other's) and the next read starts a new one that sees what was written.
+    """
+
+    def __init__(self, database: Database, tenant: TenantHandle) -> None:
+        self.database = database
+        self.tenant = tenant
+        self.generation = 0
+        self._snapshot: Tx | None = None
+        self._stack = AsyncExitStack()
+        self._lock = asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Tx]:
+        """The operation's read-only snapshot (REPEATABLE READ), begun at the first read."""
+        async with self._lock:
+            if self._snapshot is None:
+                self._snapshot = await self._stack.enter_async_context(
+                    self.database.tenant(self.tenant, read_only=True)
+                )
+            snapshot = self._snapshot
+        yield snapshot
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Tx]:
+        """A read-write transaction that commits when the block ends well and leaves nothing behind otherwise."""
+        await self.close()
+        self.generation += 1
+        async with self.database.tenant(self.tenant) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def control(self, *, read_only: bool = False) -> AsyncIterator[Tx]:
+        """A transaction in the control schema, where identities live."""
+        if not read_only:
+            self.generation += 1
+        async with self.database.control(read_only=read_only) as tx:
+            yield tx
+
+    async def close(self) -> None:
+        """End the snapshot, if there is one; a later read starts a new one."""
+        async with self._lock:
+            self._snapshot = None
+            stack, self._stack = self._stack, AsyncExitStack()
+            await stack.aclose()

@@ -1,0 +1,55 @@
+"""Base tables that belong to no domain: the mail outbox (control), and each tenant's identity card and outbox."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, DateTime, Index, Integer, Table, Text, Uuid, func, text
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.db.metadata import CONTROL, TENANT
+
+
+def created_at() -> Column[object]:
+    """When the row was made, by the database's clock."""
+    return Column("created_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+def updated_at() -> Column[object]:
+    """When the row was last changed; every UPDATE sets it to now()."""
+    return Column("updated_at", DateTime(timezone=True), nullable=False, server_default=func.now())
+
+
+# One row per mail to be sent, written in the transaction that causes it. The payload (which may hold a one-time
+# link) is wiped once the mail has left; the row stays so that a repeated job does nothing.
+control_outbox = Table(
+    "outbox",
+    CONTROL,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("tenant_id", Uuid),
+    Column("payload", JSONB),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("last_error", Text),
+    Column("done_at", DateTime(timezone=True)),
+    created_at(),
+    Index("ix_outbox_pending", "created_at", postgresql_where=text("done_at IS NULL")),
+)
+
+# One row per tenant schema: says whose schema this is, so that a connection, a restore or a move can be checked.
+tenant_meta = Table(
+    "tenant_meta",
+    TENANT,
+    Column("tenant_id", Uuid, primary_key=True),
+    created_at(),
+)
+
+# Domain events (enrolled, course_completed...), written in the transaction that causes them and relayed by the worker.
+tenant_outbox = Table(
+    "outbox",
+    TENANT,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("relayed_at", DateTime(timezone=True)),
+    created_at(),
+    Index("ix_outbox_pending", "created_at", "id", postgresql_where=text("relayed_at IS NULL")),
+)

@@ -1,0 +1,1 @@
+"""Starlette lives here: tenant resolution, who is asking, health, and the GraphiQL page."""

@@ -1,0 +1,1 @@
+"""Enrolment and progress through a course."""

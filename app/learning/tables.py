@@ -1,0 +1,102 @@
+"""Enrolments, and what each learner has done in each lesson."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    Numeric,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.db.metadata import TENANT
+from app.db.tables import created_at, updated_at
+
+enrollments = Table(
+    "enrollments",
+    TENANT,
+    Column("id", Uuid, primary_key=True),
+    Column("course_id", Uuid, ForeignKey("courses.id"), nullable=False),
+    Column("user_id", Uuid, ForeignKey("members.user_id"), nullable=False),
+    Column(
+        "status",
+        Text,
+        CheckConstraint("status IN ('active', 'completed', 'dropped')", name="status"),
+        nullable=False,
+    ),
+    Column("cycle", Integer, nullable=False, server_default=text("1")),
+    Column("enrolled_at", DateTime(timezone=True), nullable=False),
+    Column("dropped_at", DateTime(timezone=True)),
+    # Set once per cycle, by the one UPDATE that finds it null.
+    Column("completed_at", DateTime(timezone=True)),
+    # Where to resume: the lesson of the learner's latest event, by occurred_at.
+    Column("last_lesson_id", Uuid),
+    Column("last_activity_at", DateTime(timezone=True)),
+    created_at(),
+    updated_at(),
+    # One row per learner and course whatever its state: re-enrolling re-activates it and finds its progress again.
+    UniqueConstraint("course_id", "user_id", name="uq_enrollments_course_user"),
+    Index("ix_enrollments_user", "user_id", "enrolled_at", "id"),
+    Index("ix_enrollments_course", "course_id", "status", "enrolled_at", "id"),
+)
+
+lesson_progress = Table(
+    "lesson_progress",
+    TENANT,
+    Column("enrollment_id", Uuid, ForeignKey("enrollments.id", ondelete="CASCADE"), primary_key=True),
+    Column("lesson_id", Uuid, ForeignKey("lessons.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("course_id", Uuid, nullable=False),
+    Column("user_id", Uuid, nullable=False),
+    # 0..100, never falls.
+    Column(
+        "percent",
+        Numeric(5, 2),
+        CheckConstraint("percent BETWEEN 0 AND 100", name="percent"),
+        nullable=False,
+        server_default=text("0"),
+    ),
+    # Seconds into the lesson (or the video) at the event with the latest occurred_at.
+    Column("position_seconds", Numeric(10, 3), nullable=False, server_default=text("0")),
+    Column("position_at", DateTime(timezone=True)),
+    # Per video block id: merged, sorted, disjoint [[start, end], ...] in seconds.
+    Column("watched", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("started_at", DateTime(timezone=True)),
+    Column("completed_at", DateTime(timezone=True)),
+    updated_at(),
+    Index("ix_lesson_progress_user", "user_id", "course_id"),
+)
+
+# Every event a client ever sent, by its own id: a duplicate is recognised however late it comes.
+progress_events = Table(
+    "progress_events",
+    TENANT,
+    Column("user_id", Uuid, ForeignKey("members.user_id"), primary_key=True),
+    Column("client_event_id", Uuid, primary_key=True),
+    Column("enrollment_id", Uuid, ForeignKey("enrollments.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("lesson_id", Uuid, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("payload", JSONB, nullable=False),
+    Column("occurred_at", DateTime(timezone=True), nullable=False),
+    created_at(),
+)
+
+# The answer given to a request that carried an idempotency key; the same key gets the same answer again.
+idempotency_keys = Table(
+    "idempotency_keys",
+    TENANT,
+    Column("user_id", Uuid, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("operation", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("result_id", Uuid),
+    created_at(),
+)

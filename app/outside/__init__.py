@@ -1,0 +1,1 @@
+"""What lies outside the process: mail and the job queue."""

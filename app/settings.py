@@ -1,0 +1,147 @@
+"""Every setting once: its variable, default, unit and meaning. All problems are reported together."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEVELOPMENT_SECRET = "development-only-secret-change-me-0123456789"  # noqa: S105 - refused in production
+
+
+class SettingsError(Exception):
+    """The environment does not describe a runnable platform; the message names every variable to correct."""
+
+
+class Settings(BaseSettings):
+    """Read from the environment and, in development, from ``.env``. Secrets may come from files in ``/run/secrets``."""
+
+    model_config = SettingsConfigDict(
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        case_sensitive=False,
+        env_ignore_empty=True,
+    )
+
+    env: Literal["development", "production", "test"] = Field(
+        "development", description="What this process is for. Production refuses default secrets."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes (production; development runs one).")
+    base_domain: str = Field("localhost", description="Tenants are reached at <slug>.<base_domain>.")
+    public_url: str = Field(
+        "http://127.0.0.1:8000",
+        description="Where people reach the web front end; links in mails start with it.",
+    )
+    allowed_hosts: list[str] = Field(
+        ["*"], description="Host names that are answered (JSON list); production needs an explicit list."
+    )
+    cors_origins: list[str] = Field([], description="Origins whose browsers may call the API (JSON list).")
+    data_dir: Path = Field(Path(".data"), description="Folder of the embedded PostgreSQL and of development mails.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
+
+    database_url: SecretStr | None = Field(
+        None,
+        description="PostgreSQL 15+ as the owner who may create roles and schemas. Unset: embedded PostgreSQL.",
+    )
+    database_runtime_password: SecretStr | None = Field(
+        None,
+        description="Password of the two runtime logins. Unset: derived from the owner's, if there is one.",
+    )
+    database_role_prefix: str = Field(
+        "stegmaier", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="Prefix of the runtime logins' names."
+    )
+    database_pool_size: int = Field(16, ge=1, le=500, description="Tenant connections of one process and node.")
+    database_pool_slots: int = Field(4, ge=1, le=64, description="Sticky slots that share those connections.")
+    database_control_pool_size: int = Field(8, ge=1, le=200, description="Control connections of one process.")
+    database_pool_timeout: float = Field(5.0, gt=0, le=60, description="Seconds to wait for a connection.")
+    database_statement_timeout: int = Field(10_000, ge=100, description="Milliseconds one statement may take.")
+    database_tenants_per_connection: int = Field(
+        150, ge=1, description="A connection that has served more tenants than this is replaced."
+    )
+
+    jwt_secret: SecretStr = Field(
+        SecretStr(DEVELOPMENT_SECRET), description="HS256 key of access tokens, at least 32 bytes."
+    )
+    jwt_issuer: str = Field("stegmaier", description="Issuer and audience written into tokens and required of them.")
+    access_token_minutes: int = Field(15, ge=1, le=15, description="Life of an access token, minutes.")
+    refresh_token_days: int = Field(30, ge=1, le=365, description="A session unused for this many days ends.")
+    session_days: int = Field(90, ge=1, le=730, description="A session ends after this many days whatever happens.")
+    require_verified_email: bool = Field(True, description="Refuse the login of an address that was not confirmed.")
+    argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash, KiB.")
+    argon2_time_cost: int = Field(3, ge=1, description="Passes of one password hash.")
+    argon2_concurrency: int = Field(2, ge=1, le=16, description="Password hashes computed at once.")
+
+    smtp_host: str | None = Field(None, description="Mail server. Unset: mails go to <data_dir>/outbox and the log.")
+    smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
+    smtp_username: str | None = Field(None, description="User name for the mail server.")
+    smtp_password: SecretStr | None = Field(None, description="Password for the mail server.")
+    smtp_tls: Literal["none", "starttls", "tls"] = Field("starttls", description="Encryption towards the mail server.")
+    smtp_sender: str = Field("Stegmaier <no-reply@localhost>", description="From: of every mail.")
+    smtp_timeout: float = Field(15.0, gt=0, le=120, description="Seconds before the mail server counts as away.")
+
+    graphql_introspection: bool | None = Field(
+        None, description="Answer introspection. Unset: only outside production."
+    )
+    operation_timeout: float = Field(15.0, gt=0, le=300, description="Seconds one GraphQL operation may take.")
+    trust_proxy_headers: bool = Field(False, description="Take the client's address from X-Forwarded-For.")
+    login_attempts: int = Field(5, ge=1, le=100, description="Failed log-ins of one address before it has to wait.")
+    inline_worker: bool = Field(True, description="Run the job worker inside the server process.")
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Settings:
+        problems = []
+        if len(self.jwt_secret.get_secret_value().encode()) < 32:
+            problems.append("JWT_SECRET: must have at least 32 bytes")
+        if urlsplit(self.public_url).scheme not in {"http", "https"}:
+            problems.append("PUBLIC_URL: must start with http:// or https://")
+        if self.env == "production":
+            problems += self._production_problems()
+        if problems:
+            raise ValueError("\n".join(problems))
+        return self
+
+    def _production_problems(self) -> list[str]:
+        checks = {
+            "JWT_SECRET: the default is public; set your own": self.jwt_secret.get_secret_value() == DEVELOPMENT_SECRET,
+            "DATABASE_URL: required (the embedded PostgreSQL is for development)": self.database_url is None,
+            "SMTP_HOST: required, or nobody gets a mail": self.smtp_host is None,
+            "ALLOWED_HOSTS: name the hosts that are served instead of *": "*" in self.allowed_hosts,
+            "PUBLIC_URL: must be https in production": not self.public_url.startswith("https://"),
+            "BASE_DOMAIN: required (the default is localhost)": self.base_domain == "localhost",
+        }
+        return [problem for problem, found in checks.items() if found]
+
+    @property
+    def introspection(self) -> bool:
+        """Whether strangers may introspect the schema."""
+        return self.env != "production" if self.graphql_introspection is None else self.graphql_introspection
+
+    def runtime_password(self, owner_password: str | None) -> str | None:
+        """The password of the runtime logins: the configured one, or one derived from the owner's."""
+        if self.database_runtime_password is not None:
+            return self.database_runtime_password.get_secret_value()
+        if not owner_password:
+            return None
+        return hmac.new(owner_password.encode(), b"stegmaier runtime logins", hashlib.sha256).hexdigest()
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings. Raises SettingsError with one line per problem, all at once."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines: list[str] = []
+        for problem in error.errors():
+            name = "_".join(str(part) for part in problem["loc"]).upper()
+            text = problem["msg"].removeprefix("Value error, ")
+            lines += text.splitlines() if not name else [f"{name}: {text}"]
+        raise SettingsError("\n".join(f"  {line}" for line in lines)) from error

@@ -1,0 +1,1 @@
+"""Tenants: their records, their resolution, their life cycle."""
