@@ -233,6 +233,8 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_refresh_tokens_session_id"), "refresh_tokens", ["session_id"], unique=False, schema="control"
     )
+    # The control database's own server is always a node.
+    op.execute("INSERT INTO control.nodes (node_number, engine) VALUES (1, 'postgres')")
 
 
 def downgrade() -> None:

@@ -102,11 +102,14 @@ async def replay(
 ) -> Replay:
     """Bring one schema to a revision (the newest by default) inside the caller's transaction.
 
-    The version is read under a lock on the schema, so that of two runners one does the work and the other finds it done.
+    The version is read under a lock on the schema: of two runners one does the work and the other finds it done.
     Raises MigrationError when the connection is not where it should be.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"migrate:{schema}"])
-    await connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(schema)))
+    path = [schema, "extensions"] if lineage == "control" else [schema]
+    await connection.execute(
+        sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, path)))
+    )
     await connection.execute(sql.SQL("SET LOCAL lock_timeout = {}").format(sql.Literal(lock_timeout_ms)))
     where = await (await connection.execute("SELECT current_schema()")).fetchone()
     if where is None or where[0] != schema:

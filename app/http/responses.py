@@ -1,0 +1,35 @@
+"""HTTP-level refusals: always a GraphQL error document in JSON, whatever went wrong."""
+
+from __future__ import annotations
+
+import orjson
+from starlette.responses import Response
+
+from app.errors import Refusal
+from app.i18n import Locale, translate
+
+
+def error_body(message: str, extensions: dict[str, object], request_id: str) -> bytes:
+    """``{"errors": [{"message", "extensions": {"code", ..., "requestId"}}]}``."""
+    return orjson.dumps({"errors": [{"message": message, "extensions": {**extensions, "requestId": request_id}}]})
+
+
+def refusal_response(refusal: Refusal, locale: Locale, request_id: str) -> Response:
+    """The answer to a request that was refused before its operation was looked at."""
+    headers = {"X-Request-ID": request_id}
+    retry_after = getattr(refusal, "retry_after", None)
+    if retry_after is not None:
+        headers["Retry-After"] = str(retry_after)
+    if refusal.http_status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="stegmaier"'
+    return Response(
+        error_body(say(refusal, locale), refusal.extensions(), request_id),
+        status_code=refusal.http_status,
+        media_type="application/json",
+        headers=headers,
+    )
+
+
+def say(refusal: Refusal, locale: Locale) -> str:
+    """A refusal's sentence in the language of the person who asked."""
+    return translate(refusal.message, locale, **refusal.params)

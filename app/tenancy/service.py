@@ -1,0 +1,312 @@
+"""The life of tenants: made, listed, suspended, resumed, migrated; a service first, a command line on top."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from psycopg import AsyncConnection, sql
+from psycopg import errors as pg
+from sqlalchemy import Integer, Text, Uuid, bindparam, delete, func, insert, or_, select, update
+
+from app.db.database import Database
+from app.db.errors import unique
+from app.db.ids import new_id
+from app.db.listen import announce
+from app.db.migrations import MigrationError, create_schema, drop_schema, head, replay, seal_version
+from app.db.setup import owner
+from app.db.statements import Statement
+from app.db.tables import tenant_meta
+from app.db.transaction import Tx
+from app.errors import Conflict, NotFound
+from app.tenancy.records import Tenant, TenantState
+from app.tenancy.tables import nodes, tenant_domains, tenants
+
+log = structlog.get_logger(__name__)
+
+_COLUMNS = tuple(tenants.c[name] for name in Tenant.__dataclass_fields__)
+BY_NAME = Statement(
+    select(*_COLUMNS).where(
+        or_(tenants.c.slug == bindparam("slug", type_=Text), tenants.c.id == bindparam("id", type_=Uuid))
+    ),
+    Tenant,
+)
+PAGE = Statement(
+    select(*_COLUMNS)
+    .where(tenants.c.slug > bindparam("after", type_=Text))
+    .order_by(tenants.c.slug)
+    .limit(bindparam("limit", type_=Integer)),
+    Tenant,
+)
+UNFINISHED = Statement(
+    select(*_COLUMNS).where(tenants.c.state == TenantState.PROVISIONING.value).order_by(tenants.c.id).limit(1000),
+    Tenant,
+)
+RESERVE = Statement(
+    insert(tenants).values(
+        {
+            name: bindparam(name, type_=tenants.c[name].type)
+            for name in ("id", "name", "slug", "schema_name", "role_name", "node_number", "state", "plan", "locale")
+        }
+    ),
+    int,
+)
+FORGET = Statement(
+    delete(tenants).where(
+        tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == TenantState.PROVISIONING.value
+    ),
+    int,
+)
+SET_STATE = Statement(
+    update(tenants)
+    .where(tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == bindparam("from_state", type_=Text))
+    .values(state=bindparam("to_state", type_=Text), generation=tenants.c.generation + 1, updated_at=func.now())
+    .returning(tenants.c.id),
+    UUID,
+)
+SET_REVISION = Statement(
+    update(tenants)
+    .where(tenants.c.id == bindparam("id", type_=Uuid))
+    .values(schema_revision=bindparam("revision", type_=Text), updated_at=func.now()),
+    int,
+)
+ADD_DOMAIN = Statement(
+    insert(tenant_domains).values(host=bindparam("host", type_=Text), tenant_id=bindparam("tenant_id", type_=Uuid)), int
+)
+ADD_META = Statement(insert(tenant_meta).values(tenant_id=bindparam("tenant_id", type_=Uuid)), int)
+NODE_ENGINE = Statement(select(nodes.c.engine).where(nodes.c.node_number == bindparam("number", type_=Integer)), str)
+NODE_DSN = Statement(select(nodes.c.dsn).where(nodes.c.node_number == bindparam("number", type_=Integer)), str)
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationOutcome:
+    """What happened to one tenant in a run; ``error`` is None when it is at ``end``."""
+
+    slug: str
+    start: str | None
+    end: str
+    changed: bool
+    error: str | None = None
+
+
+class TenantService:
+    """Operators' use cases. Every one of them may be repeated; none leaves half a tenant behind."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, name: str) -> Tenant | None:
+        """The tenant with this slug or id, in whatever state."""
+        try:
+            tenant_id = UUID(name)
+        except ValueError:
+            tenant_id = UUID(int=0)
+        async with self._database.control(read_only=True) as tx:
+            return await tx.one_or_none(BY_NAME, slug=name.lower(), id=tenant_id)
+
+    async def get(self, name: str) -> Tenant:
+        """The same. Raises NotFound."""
+        tenant = await self.find(name)
+        if tenant is None:
+            raise NotFound("tenant", code="TENANT_NOT_FOUND")
+        return tenant
+
+    async def page(self, *, after: str = "", limit: int = 100) -> list[Tenant]:
+        """Tenants by slug, at most ``limit`` after the slug ``after``."""
+        async with self._database.control(read_only=True) as tx:
+            return await tx.all(PAGE, after=after, limit=limit)
+
+    async def each(self) -> AsyncIterator[Tenant]:
+        """Every tenant, by slug, read in pages."""
+        after = ""
+        while page := await self.page(after=after, limit=500):
+            for tenant in page:
+                yield tenant
+            after = page[-1].slug
+
+    @asynccontextmanager
+    async def found(
+        self, *, slug: str, name: str, plan: str = "standard", locale: str = "es", node_number: int = 1
+    ) -> AsyncIterator[Founding]:
+        """Make a tenant: schema, role and grants exist inside the block, where the caller adds its first people.
+
+        In three steps, so that a crash anywhere leaves nothing that a request could reach: (1) a row in state
+        ``provisioning`` is committed, (2) schema, role, tables and first rows are one transaction on the node, (3) one
+        control transaction makes it ``active``. The block runs between (1) and the commit of (2); what the caller
+        hands to ``Founding.finish`` runs in (3). A session lock says that somebody is at work; ``sweep`` removes what
+        has no such lock. Raises Conflict (slug taken).
+        """
+        await self.sweep()
+        token = secrets.token_hex(10)
+        tenant_id = new_id()
+        values = {
+            "id": tenant_id,
+            "name": name,
+            "slug": slug,
+            "schema_name": f"t_{token}",
+            "role_name": f"t_{token}",
+            "node_number": node_number,
+            "plan": plan,
+            "locale": locale,
+        }
+        async with owner(self._database.config.owner_dsn) as guard:
+            await guard.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"tenant:{tenant_id}"])
+            async with self._database.control() as tx:
+                taken = Conflict("there is already a tenant with the slug {slug}", code="SLUG_TAKEN", slug=slug)
+                with unique("uq_tenants_slug", taken):
+                    await tx.execute(RESERVE, state=TenantState.PROVISIONING.value, **values)
+                tenant = await tx.one(BY_NAME, slug=slug, id=tenant_id)
+                engine = await tx.scalar(NODE_ENGINE, number=node_number)
+            founding = Founding(tenant)
+            try:
+                async with self._node_owner(tenant) as connection, connection.transaction():
+                    role = self._database.config.auth_role
+                    await create_schema(
+                        connection, tenant.schema_name, tenant.role_name, role, login=engine == "citus"
+                    )
+                    done = await replay(connection, "tenant", tenant.schema_name)
+                    await seal_version(connection, tenant.schema_name, tenant.role_name)
+                    founding.tx = Tx(connection)
+                    await founding.tx.execute(ADD_META, tenant_id=tenant_id)
+                    yield founding
+                async with self._database.control() as tx:
+                    for step in founding.last_steps:
+                        await step(tx)
+                    await tx.execute(SET_REVISION, id=tenant_id, revision=done.end)
+                    await tx.scalar(
+                        SET_STATE,
+                        id=tenant_id,
+                        from_state=TenantState.PROVISIONING.value,
+                        to_state=TenantState.ACTIVE.value,
+                    )
+                    await announce(tx, "tenant", tenant_id)
+            except BaseException:
+                await asyncio.shield(self._remove(tenant))
+                raise
+
+    async def sweep(self) -> list[str]:
+        """Remove tenants whose making was interrupted; returns their slugs. Those being made right now are left."""
+        async with self._database.control(read_only=True) as tx:
+            unfinished = await tx.all(UNFINISHED)
+        removed = []
+        if unfinished:
+            async with owner(self._database.config.owner_dsn) as guard:
+                for tenant in unfinished:
+                    key = [f"tenant:{tenant.id}"]
+                    cursor = await guard.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key)
+                    row = await cursor.fetchone()
+                    if row is not None and row[0]:
+                        await self._remove(tenant)
+                        await guard.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
+                        log.warning("removed a tenant whose making was interrupted", slug=tenant.slug)
+                        removed.append(tenant.slug)
+        return removed
+
+    async def add_domain(self, name: str, host: str) -> None:
+        """Let a tenant be reached at a host name of its own. Raises NotFound, Conflict (host taken)."""
+        tenant = await self.get(name)
+        async with self._database.control() as tx:
+            with unique("pk_tenant_domains", Conflict("this host name belongs to a tenant already", code="HOST_TAKEN")):
+                await tx.execute(ADD_DOMAIN, host=host.lower(), tenant_id=tenant.id)
+            await announce(tx, "tenant", tenant.id)
+
+    async def suspend(self, name: str) -> Tenant:
+        """Stop serving a tenant: from the next request on, and enforced by the database itself (no USAGE).
+
+        Raises: NotFound, Conflict (not active).
+        """
+        return await self._switch(
+            name, TenantState.ACTIVE, TenantState.SUSPENDED, "REVOKE USAGE ON SCHEMA {schema} FROM {role}"
+        )
+
+    async def resume(self, name: str) -> Tenant:
+        """Serve a suspended tenant again. Raises: NotFound, Conflict (not suspended)."""
+        return await self._switch(
+            name, TenantState.SUSPENDED, TenantState.ACTIVE, "GRANT USAGE ON SCHEMA {schema} TO {role}"
+        )
+
+    async def migrate(self, tenant: Tenant, *, to: str | None = None) -> MigrationOutcome:
+        """Bring one tenant's schema to a revision (the newest by default) in one transaction; retried on a lock."""
+        end = to or head("tenant")
+        if tenant.schema_revision == end:
+            return MigrationOutcome(tenant.slug, tenant.schema_revision, end, changed=False)
+        error: Exception | None = None
+        for attempt in range(4):
+            try:
+                async with self._node_owner(tenant) as connection, connection.transaction():
+                    done = await replay(connection, "tenant", tenant.schema_name, to=to)
+                async with self._database.control() as tx:
+                    await tx.execute(SET_REVISION, id=tenant.id, revision=done.end)
+                    await announce(tx, "tenant", tenant.id)
+                return MigrationOutcome(tenant.slug, done.start, done.end, changed=done.statements > 0)
+            except (pg.LockNotAvailable, pg.DeadlockDetected) as locked:
+                error = locked
+                await asyncio.sleep(0.2 * 2**attempt * (1 + secrets.randbelow(100) / 100))
+            except (pg.Error, MigrationError) as failed:
+                error = failed
+                break
+        return MigrationOutcome(tenant.slug, tenant.schema_revision, end, changed=False, error=str(error))
+
+    async def migrate_all(self, report: Callable[[MigrationOutcome], None] | None = None) -> list[MigrationOutcome]:
+        """Migrate every tenant that is behind; one that fails does not stop the others."""
+        outcomes = []
+        async for tenant in self.each():
+            if tenant.state == TenantState.PROVISIONING:
+                continue
+            outcome = await self.migrate(tenant)
+            outcomes.append(outcome)
+            if report is not None:
+                report(outcome)
+        return outcomes
+
+    async def _switch(self, name: str, start: TenantState, end: TenantState, command: str) -> Tenant:
+        tenant = await self.get(name)
+        async with self._database.control() as tx:
+            if await tx.scalar(SET_STATE, id=tenant.id, from_state=start.value, to_state=end.value) is None:
+                raise Conflict(
+                    "the tenant {slug} is {state}, not {wanted}", code="TENANT_STATE", slug=tenant.slug,
+                    state=tenant.state, wanted=start.value,
+                )  # fmt: skip
+            await announce(tx, "tenant", tenant.id)
+            async with self._node_owner(tenant) as connection:
+                await connection.execute(
+                    sql.SQL(command).format(
+                        schema=sql.Identifier(tenant.schema_name), role=sql.Identifier(tenant.role_name)
+                    )
+                )
+        return await self.get(name)
+
+    async def _remove(self, tenant: Tenant) -> None:
+        async with self._node_owner(tenant) as connection, connection.transaction():
+            await drop_schema(connection, tenant.schema_name, tenant.role_name)
+        async with self._database.control() as tx:
+            await tx.execute(FORGET, id=tenant.id)
+
+    @asynccontextmanager
+    async def _node_owner(self, tenant: Tenant) -> AsyncIterator[AsyncConnection[Any]]:
+        dsn = self._database.config.owner_dsn
+        if tenant.node_number != 1:
+            async with self._database.control(read_only=True) as tx:
+                dsn = await tx.scalar(NODE_DSN, number=tenant.node_number) or dsn
+        async with owner(dsn) as connection:
+            yield connection
+
+
+class Founding:
+    """A tenant being made: its record, a transaction in its schema as the owner, and what is left for the end."""
+
+    tx: Tx
+
+    def __init__(self, tenant: Tenant) -> None:
+        self.tenant = tenant
+        self.last_steps: list[Callable[[Tx], Any]] = []
+
+    def finish(self, step: Callable[[Tx], Any]) -> None:
+        """Run ``await step(tx)`` in the control transaction that makes the tenant active."""
+        self.last_steps.append(step)

@@ -1,0 +1,98 @@
+"""Relay connections over keyset pages."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, Generic, TypeVar
+
+import strawberry
+
+from app.db.paging import DEFAULT_PAGE, MAX_PAGE, Page, PageRequest, decode_cursor, encode_cursor
+from app.errors import FieldProblem, Invalid
+
+Node = TypeVar("Node")
+Row = TypeVar("Row")
+
+First = Annotated[int | None, strawberry.argument(description="How many items after the cursor, 1 to 100; 20 by default.")]
+After = Annotated[str | None, strawberry.argument(description="Start after the item with this cursor.")]
+Last = Annotated[int | None, strawberry.argument(description="How many items before the cursor, 1 to 100.")]
+Before = Annotated[str | None, strawberry.argument(description="End before the item with this cursor.")]
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    """As in the Relay specification."""
+
+    has_next_page: bool = strawberry.field(description="Whether there are items after this page.")
+    has_previous_page: bool = strawberry.field(description="Whether there are items before this page.")
+    start_cursor: str | None = strawberry.field(description="Cursor of the first item of the page.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last item of the page.")
+
+
+@strawberry.type(description="An item and its position in the list.")
+class Edge(Generic[Node]):
+    """As in the Relay specification."""
+
+    cursor: str = strawberry.field(description="The item's position; pass it as `after` or `before`.")
+    node: Node = strawberry.field(description="The item.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[Node]):
+    """A page with its items; the total is counted only when somebody asks for it."""
+
+    nodes: list[Node] = strawberry.field(description="The items of the page.")
+    edges: list[Edge[Node]] = strawberry.field(description="The items of the page with their positions.")
+    page_info: PageInfo = strawberry.field(description="Where the page stands in the list.")
+    count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @strawberry.field(description="How many items the whole list has (with its filters); computed only when asked.")
+    async def total_count(self) -> int:
+        return await self.count()
+
+
+def page_request(
+    order: str, first: int | None, after: str | None, last: int | None, before: str | None
+) -> PageRequest:
+    """The page a client asks for in a list with this order.
+
+    Raises Invalid: a size outside 1..100, both directions at once, a cursor of another list or order.
+    """
+    problems = [
+        FieldProblem(name, "must be between 1 and {maximum}", "PAGE_SIZE_INVALID", {"maximum": MAX_PAGE})
+        for name, size in (("first", first), ("last", last))
+        if size is not None and not 1 <= size <= MAX_PAGE
+    ]
+    if (first is not None or after is not None) and (last is not None or before is not None):
+        problems.append(FieldProblem("first", "use first and after, or last and before, not both", "PAGE_DIRECTION"))
+    if problems:
+        raise Invalid(fields=problems)
+    backward = last is not None or before is not None
+    cursor, path = (before, "before") if backward else (after, "after")
+    key = decode_cursor(order, cursor, path) if cursor is not None else None
+    return PageRequest((last if backward else first) or DEFAULT_PAGE, key, backward)
+
+
+def connection(
+    kind: type[Connection[Any]],
+    order: str,
+    page: Page[Row],
+    *,
+    node: Callable[[Row], Node],
+    key: Callable[[Row], Sequence[Any]],
+    count: Callable[[], Awaitable[int]],
+) -> Any:
+    """Make a connection of the (generic) type from a page; ``key`` gives a row's position in the order."""
+    nodes = [node(row) for row in page.rows]
+    cursors = [encode_cursor(order, key(row)) for row in page.rows]
+    return kind(
+        nodes=nodes,
+        edges=[Edge(cursor=cursor, node=item) for cursor, item in zip(cursors, nodes, strict=True)],
+        page_info=PageInfo(
+            has_next_page=page.has_next,
+            has_previous_page=page.has_previous,
+            start_cursor=cursors[0] if cursors else None,
+            end_cursor=cursors[-1] if cursors else None,
+        ),
+        count=count,
+    )
