@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -125,13 +126,14 @@ class Settings(BaseSettings):
         """Whether strangers may introspect the schema."""
         return self.env != "production" if self.graphql_introspection is None else self.graphql_introspection
 
-    def runtime_password(self, owner_password: str | None) -> str | None:
+    def runtime_password_for(self, owner_dsn: str) -> str | None:
         """The password of the runtime logins: the configured one, or one derived from the owner's."""
         if self.database_runtime_password is not None:
             return self.database_runtime_password.get_secret_value()
+        owner_password = conninfo_to_dict(owner_dsn).get("password")
         if not owner_password:
             return None
-        return hmac.new(owner_password.encode(), b"stegmaier runtime logins", hashlib.sha256).hexdigest()
+        return hmac.new(str(owner_password).encode(), b"stegmaier runtime logins", hashlib.sha256).hexdigest()
 
 
 def load(**overrides: object) -> Settings:

@@ -1,7 +1,7 @@
 """Identifiers as clients see them: opaque, typed, and valid in one tenant only.
 
-``crs_<32 hex digits>``: the type, then the UUID mixed with the tenant's mask. In another tenant the same text stands for
-a UUID that nobody has, so a foreign identifier is simply not found. This is a second fence; the first is that a
+``crs_<32 hex digits>``: the type, then the UUID mixed with the tenant's mask. In another tenant the same text stands
+for a UUID that nobody has, so a foreign identifier is simply not found. This is a second fence; the first is that a
 transaction sees one tenant's schema only.
 """
 

@@ -13,7 +13,9 @@ from app.errors import FieldProblem, Invalid
 Node = TypeVar("Node")
 Row = TypeVar("Row")
 
-First = Annotated[int | None, strawberry.argument(description="How many items after the cursor, 1 to 100; 20 by default.")]
+First = Annotated[
+    int | None, strawberry.argument(description="How many items after the cursor, 1 to 100; 20 by default.")
+]
 After = Annotated[str | None, strawberry.argument(description="Start after the item with this cursor.")]
 Last = Annotated[int | None, strawberry.argument(description="How many items before the cursor, 1 to 100.")]
 Before = Annotated[str | None, strawberry.argument(description="End before the item with this cursor.")]
@@ -51,9 +53,7 @@ class Connection(Generic[Node]):
         return await self.count()
 
 
-def page_request(
-    order: str, first: int | None, after: str | None, last: int | None, before: str | None
-) -> PageRequest:
+def page_request(order: str, first: int | None, after: str | None, last: int | None, before: str | None) -> PageRequest:
     """The page a client asks for in a list with this order.
 
     Raises Invalid: a size outside 1..100, both directions at once, a cursor of another list or order.

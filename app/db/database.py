@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -114,10 +114,19 @@ class Operation:
     each other's) and the next read starts a new one that sees what was written.
     """
 
-    def __init__(self, database: Database, tenant: TenantHandle) -> None:
+    def __init__(
+        self,
+        database: Database,
+        tenant: TenantHandle,
+        *,
+        on_write: Callable[[], None] | None = None,
+        on_published: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """``on_write``: what was read may be out of date. ``on_published``: events were committed."""
         self.database = database
         self.tenant = tenant
-        self.generation = 0
+        self._on_write = on_write
+        self._on_published = on_published
         self._snapshot: Tx | None = None
         self._stack = AsyncExitStack()
         self._lock = asyncio.Lock()
@@ -137,17 +146,27 @@ class Operation:
     async def write(self) -> AsyncIterator[Tx]:
         """A read-write transaction that commits when the block ends well and leaves nothing behind otherwise."""
         await self.close()
-        self.generation += 1
-        async with self.database.tenant(self.tenant) as tx:
-            yield tx
+        try:
+            async with self.database.tenant(self.tenant) as tx:
+                yield tx
+        finally:
+            self._forget()
+        if tx.published and self._on_published is not None:
+            await self._on_published()
 
     @asynccontextmanager
     async def control(self, *, read_only: bool = False) -> AsyncIterator[Tx]:
         """A transaction in the control schema, where identities live."""
-        if not read_only:
-            self.generation += 1
-        async with self.database.control(read_only=read_only) as tx:
-            yield tx
+        try:
+            async with self.database.control(read_only=read_only) as tx:
+                yield tx
+        finally:
+            if not read_only:
+                self._forget()
+
+    def _forget(self) -> None:
+        if self._on_write is not None:
+            self._on_write()
 
     async def close(self) -> None:
         """End the snapshot, if there is one; a later read starts a new one."""

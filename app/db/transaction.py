@@ -20,11 +20,12 @@ class Tx:
     Concurrent calls are allowed: psycopg serialises them on the connection, so sibling resolvers may share it.
     """
 
-    __slots__ = ("_observe", "connection")
+    __slots__ = ("_observe", "connection", "published")
 
     def __init__(self, connection: AsyncConnection[Any], observe: Observer | None = None) -> None:
         self.connection = connection
         self._observe = observe
+        self.published = False
 
     async def all(self, statement: Statement[Row], **params: Any) -> list[Row]:
         """Every row of the answer."""

@@ -68,9 +68,7 @@ class Jobs:
     ) -> None:
         """Send one mail. With ``event_id``, asking again for the same event sends nothing more."""
         payload = {"template": template, "to": to, "locale": locale, "context": dict(context)}
-        row = await tx.scalar(
-            ADD, id=event_id or new_id(), kind="mail", tenant_id=tenant_id, payload=Jsonb(payload)
-        )
+        row = await tx.scalar(ADD, id=event_id or new_id(), kind="mail", tenant_id=tenant_id, payload=Jsonb(payload))
         if row is not None:
             await self._defer(tx, SEND_MAIL, outbox_id=str(row))
 

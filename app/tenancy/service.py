@@ -44,6 +44,7 @@ PAGE = Statement(
     .limit(bindparam("limit", type_=Integer)),
     Tenant,
 )
+COUNT = Statement(select(func.count()).select_from(tenants), int)
 UNFINISHED = Statement(
     select(*_COLUMNS).where(tenants.c.state == TenantState.PROVISIONING.value).order_by(tenants.c.id).limit(1000),
     Tenant,
@@ -122,6 +123,11 @@ class TenantService:
         async with self._database.control(read_only=True) as tx:
             return await tx.all(PAGE, after=after, limit=limit)
 
+    async def count(self) -> int:
+        """How many tenants there are, in whatever state."""
+        async with self._database.control(read_only=True) as tx:
+            return await tx.scalar(COUNT) or 0
+
     async def each(self) -> AsyncIterator[Tenant]:
         """Every tenant, by slug, read in pages."""
         after = ""
@@ -167,9 +173,7 @@ class TenantService:
             try:
                 async with self._node_owner(tenant) as connection, connection.transaction():
                     role = self._database.config.auth_role
-                    await create_schema(
-                        connection, tenant.schema_name, tenant.role_name, role, login=engine == "citus"
-                    )
+                    await create_schema(connection, tenant.schema_name, tenant.role_name, role, login=engine == "citus")
                     done = await replay(connection, "tenant", tenant.schema_name)
                     await seal_version(connection, tenant.schema_name, tenant.role_name)
                     founding.tx = Tx(connection)

@@ -1,0 +1,106 @@
+"""What every command shares: settings, a running database, output for people or for scripts, exit codes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from functools import wraps
+from typing import Annotated, Any, ParamSpec
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from app.db.setup import migrate_control
+from app.errors import Invalid, Refusal
+from app.i18n import translate
+from app.platform import Platform, database_config
+from app.settings import Settings, SettingsError, load
+
+P = ParamSpec("P")
+
+out = Console()
+err = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
+
+
+def show(data: object, *, as_json: bool, table: Callable[[], Table | str]) -> None:
+    """Print the data as JSON, or what ``table`` makes of it."""
+    if as_json:
+        sys.stdout.write(orjson.dumps(data, option=orjson.OPT_INDENT_2).decode() + "\n")
+    else:
+        out.print(table())
+
+
+def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    """A table for people."""
+    made = Table(title=title, title_justify="left")
+    for column in columns:
+        made.add_column(column)
+    for row in rows:
+        made.add_row(*("" if cell is None else str(cell) for cell in row))
+    return made
+
+
+def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
+    """Run an async command; a refusal is printed with what to do and ends with exit code 1."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = asyncio.run(function(*args, **kwargs))
+        except SettingsError as error:
+            err.print(f"[red]The settings cannot be used:[/red]\n{error}")
+            raise typer.Exit(2) from error
+        except EmbeddedPostgresError as error:
+            err.print(f"[red]{error}[/red]")
+            raise typer.Exit(1) from error
+        except Refusal as refusal:
+            err.print(f"[red]{refusal.code}[/red] {translate(refusal.message, 'en', **refusal.params)}")
+            if isinstance(refusal, Invalid):
+                for field in refusal.fields:
+                    err.print(f"  {field.path}: {translate(field.message, 'en', **field.params)}")
+            raise typer.Exit(1) from refusal
+        if code:
+            raise typer.Exit(code)
+
+    return run
+
+
+@contextmanager
+def running_database(settings: Settings) -> Iterator[str]:
+    """The owner's DSN: the configured one, or that of the embedded PostgreSQL, started for as long as it is needed."""
+    if settings.database_url is not None:
+        yield settings.database_url.get_secret_value()
+        return
+    with EmbeddedPostgres(settings.data_dir / "postgres") as dsn:
+        yield dsn
+
+
+@asynccontextmanager
+async def platform(*, migrate: bool = True, open_queue: bool = True) -> AsyncIterator[Platform]:
+    """An open platform for the length of a command."""
+    settings = load()
+    with running_database(settings) as dsn:
+        if migrate:
+            await migrate_control(database_config(settings, dsn))
+        made = Platform(settings, dsn)
+        await made.open()
+        if open_queue:
+            await made.queue.open_async()
+        try:
+            yield made
+        finally:
+            if open_queue:
+                await made.queue.close_async()
+            await made.close()
+
+
+def as_dict(row: object, names: Sequence[str]) -> Mapping[str, object]:
+    """Some attributes of a row, for JSON."""
+    return {name: getattr(row, name) for name in names}

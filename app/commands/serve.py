@@ -1,0 +1,110 @@
+"""``python -m app serve | worker | demo``: run the platform."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+import uvicorn
+
+from app.commands.console import command, err, grid, out, platform, running_database
+from app.db.setup import migrate_control
+from app.demo.data import DEMO_PASSWORD, DEMO_PEOPLE, load_demo
+from app.http.logs import configure_logs
+from app.main import Application
+from app.platform import Platform, database_config
+from app.settings import Settings, load
+from app.tenancy.service import TenantService
+from app.worker import Worker
+
+
+@command
+async def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; HOST by default.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; PORT by default.")] = None,
+    with_demo: Annotated[bool, typer.Option("--demo", help="Load the demo tenants if there are none.")] = False,
+) -> None:
+    """Serve the API. Migrates first; Ctrl-C stops everything that this command started."""
+    changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    settings = load(**changes)
+    configure_logs(settings)
+    with running_database(settings) as dsn:
+        await _prepare(settings, dsn, with_demo=with_demo)
+        application = Application(settings, dsn)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                application.asgi,
+                host=settings.host,
+                port=settings.port,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=settings.trust_proxy_headers,
+                ws_max_size=200_000,
+                timeout_graceful_shutdown=10,
+            )
+        )
+        _greet(settings, with_demo=with_demo)
+        await server.serve()
+        if not server.started:
+            raise typer.Exit(1)
+
+
+@command
+async def worker() -> None:
+    """Run the job worker alone (mails, directory copies, event relay) until it is stopped."""
+    configure_logs(load())
+    async with platform(open_queue=False) as made:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        running = Worker(made)
+        await running.open()
+        running.start()
+        await stop.wait()
+        await running.close()
+
+
+@command
+async def demo() -> None:
+    """Load the demo tenants ``acme`` and ``globex``, unless they are there."""
+    async with platform() as made:
+        await load_demo(made)
+    out.print(_logins())
+
+
+async def _prepare(settings: Settings, dsn: str, *, with_demo: bool) -> None:
+    await migrate_control(database_config(settings, dsn))
+    made = Platform(settings, dsn)
+    await made.open()
+    await made.queue.open_async()
+    try:
+        service = TenantService(made.database)
+        await service.sweep()
+        for outcome in await service.migrate_all():
+            if outcome.error:
+                err.print(f"[red]{outcome.slug} could not be migrated:[/red] {outcome.error}")
+        if with_demo and not await service.count():
+            await load_demo(made)
+    finally:
+        await made.queue.close_async()
+        await made.close()
+
+
+def _greet(settings: Settings, *, with_demo: bool) -> None:
+    base = f"http://{settings.host}:{settings.port}"
+    out.print(f"[bold]Stegmaier Learning Platform[/bold]  {base}/graphql   GraphiQL: {base}/graphiql")
+    if with_demo:
+        out.print(_logins())
+        if settings.smtp_host is None:
+            out.print(f"Mails are kept in {settings.data_dir / 'outbox'}. Ctrl-C stops everything.")
+
+
+def _logins() -> object:
+    return grid(
+        "Demo logins (header X-Tenant-ID names the tenant)",
+        ("tenant", "role", "e-mail", "password"),
+        [(person.tenant, person.role, person.email, DEMO_PASSWORD) for person in DEMO_PEOPLE],
+    )

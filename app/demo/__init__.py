@@ -1,0 +1,1 @@
+"""The demo tenants that ``make serve`` shows."""

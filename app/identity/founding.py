@@ -1,0 +1,169 @@
+"""A tenant and its first administrator: made together or not at all."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from secrets import token_urlsafe
+from uuid import UUID
+
+from sqlalchemy import Boolean, DateTime, Text, Uuid, bindparam, case, func, insert, null, select
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+
+from app.db.database import Database
+from app.db.ids import new_id
+from app.db.statements import Statement
+from app.db.transaction import Tx
+from app.errors import FieldProblem, Invalid
+from app.identity import validators
+from app.identity.passwords import Passwords
+from app.identity.tables import members, memberships, one_time_tokens, users
+from app.outside.jobs import Jobs
+from app.tenancy.records import Tenant
+from app.tenancy.service import TenantService
+from app.viewer import Role
+
+INVITATION_DAYS = 14
+
+_VERIFIED = case((bindparam("verified", type_=Boolean), func.now()), else_=null())
+# An identity that exists already (in another tenant) stays as it is, its password included.
+ADD_USER = Statement(
+    pg_insert(users)
+    .values(
+        id=bindparam("id", type_=Uuid),
+        email=bindparam("email", type_=Text),
+        full_name=bindparam("full_name", type_=Text),
+        locale=bindparam("locale", type_=Text),
+        password_hash=bindparam("password_hash", type_=Text, required=True),
+        email_verified_at=_VERIFIED,
+        password_changed_at=_VERIFIED,
+    )
+    .on_conflict_do_nothing(),
+    int,
+)
+USER_ID = Statement(
+    select(users.c.id).where(users.c.email == bindparam("email", type_=Text), users.c.deleted_at.is_(None)), UUID
+)
+ADD_MEMBERSHIP = Statement(
+    insert(memberships).values(
+        user_id=bindparam("user_id", type_=Uuid),
+        tenant_id=bindparam("tenant_id", type_=Uuid),
+        role=bindparam("role", type_=Text),
+        status=bindparam("status", type_=Text),
+    ),
+    int,
+)
+ADD_MEMBER = Statement(
+    insert(members).values(
+        user_id=bindparam("user_id", type_=Uuid),
+        email=bindparam("email", type_=Text),
+        full_name=bindparam("full_name", type_=Text),
+        locale=bindparam("locale", type_=Text),
+        role=bindparam("role", type_=Text),
+        status=bindparam("status", type_=Text),
+        email_verified_at=_VERIFIED,
+    ),
+    int,
+)
+ADD_INVITATION = Statement(
+    insert(one_time_tokens).values(
+        token_hash=bindparam("token_hash", type_=Text),
+        user_id=bindparam("user_id", type_=Uuid),
+        tenant_id=bindparam("tenant_id", type_=Uuid),
+        purpose="invite",
+        expires_at=bindparam("expires_at", type_=DateTime(timezone=True)),
+    ),
+    int,
+)
+
+
+class Founder:
+    """Makes tenants with their first administrator."""
+
+    def __init__(self, database: Database, jobs: Jobs, passwords: Passwords, public_url: str) -> None:
+        self._database = database
+        self._jobs = jobs
+        self._passwords = passwords
+        self._public_url = public_url
+
+    async def found(
+        self,
+        *,
+        slug: str,
+        name: str,
+        admin_email: str,
+        admin_name: str,
+        plan: str = "standard",
+        locale: str = "es",
+        password: str | None = None,
+    ) -> Tenant:
+        """Make a tenant and its administrator; without a password they get an invitation by mail to choose one.
+
+        Raises: Invalid (with every bad field), Conflict (slug taken).
+        """
+        slug, email, full_name = _checked(slug, admin_email, admin_name, locale, password)
+        password_hash = await self._passwords.hash(password) if password else None
+        async with self._database.control() as tx:
+            verified = password is not None
+            await tx.execute(
+                ADD_USER, id=new_id(), email=email, full_name=full_name, locale=locale,
+                password_hash=password_hash, verified=verified,
+            )  # fmt: skip
+            user_id = await tx.one(USER_ID, "user", email=email)
+        status = "active" if password else "pending"
+        service = TenantService(self._database)
+        async with service.found(slug=slug, name=name, plan=plan, locale=locale) as founding:
+            tenant = founding.tenant
+            await founding.tx.execute(
+                ADD_MEMBER, user_id=user_id, email=email, full_name=full_name, locale=locale, role=Role.ADMIN.value,
+                status=status, verified=verified,
+            )  # fmt: skip
+
+            async def admit(tx: Tx) -> None:
+                await tx.execute(
+                    ADD_MEMBERSHIP, user_id=user_id, tenant_id=tenant.id, role=Role.ADMIN.value, status=status
+                )
+                await self._jobs.sync_member(tx, user_id, tenant.id)
+                if password is None:
+                    await self._invite(tx, tenant, user_id, email, full_name, locale)
+
+            founding.finish(admit)
+        return await service.get(slug)
+
+    async def _invite(
+        self, tx: Tx, tenant: Tenant, user_id: UUID, email: str, full_name: str, locale: str
+    ) -> None:
+        token = token_urlsafe(32)
+        await tx.execute(
+            ADD_INVITATION,
+            token_hash=sha256(token.encode()).hexdigest(),
+            user_id=user_id,
+            tenant_id=tenant.id,
+            expires_at=datetime.now(UTC) + timedelta(days=INVITATION_DAYS),
+        )
+        url = f"{self._public_url}/invitation?tenant={tenant.slug}&token={token}"
+        await self._jobs.mail(
+            tx, "invitation", to=email, locale=locale, tenant_id=tenant.id,
+            context={"full_name": full_name, "url": url},
+        )  # fmt: skip
+
+
+def _checked(slug: str, email: str, full_name: str, locale: str, password: str | None) -> tuple[str, str, str]:
+    problems: list[FieldProblem] = []
+
+    def check(path: str, value: str, validate: object, **options: object) -> str:
+        try:
+            return str(validate(value, **options))  # type: ignore[operator]
+        except validators.InvalidValue as error:
+            problems.append(FieldProblem(path, error.message, error.code, dict(error.params)))
+            return value
+
+    slug = check("slug", slug, validators.slug)
+    email = check("adminEmail", email, validators.email)
+    full_name = check("adminName", full_name, validators.full_name)
+    check("locale", locale, validators.locale)
+    if password is not None:
+        check("password", password, validators.password, user_inputs=[email, full_name])
+    if problems:
+        raise Invalid(fields=problems)
+    return slug, email, full_name

@@ -1,0 +1,76 @@
+"""Composition root: settings, databases, schema and HTTP become one Starlette application."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import schema
+from app.http.graphiql_page import graphiql_routes
+from app.http.health import health_routes
+from app.platform import Platform
+from app.settings import Settings
+from app.worker import Worker
+from schema.context import Context
+from schema.server import GraphQLServer
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import HTTPConnection
+from starlette.routing import Route
+
+
+
+class Application:
+    """The platform with its HTTP face; ``asgi`` is what a server serves."""
+
+    def __init__(self, settings: Settings, owner_dsn: str) -> None:
+        self.settings = settings
+        self.platform = Platform(settings, owner_dsn)
+        self.worker = Worker(self.platform)
+        self.graphql = GraphQLServer(schema.build(settings), self._context)
+        self.asgi = Starlette(
+            routes=[
+                Route("/graphql", self.graphql),
+                *graphiql_routes(),
+                *health_routes({"database": self.platform.check_database}),
+            ],
+            middleware=[
+                Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
+                Middleware(
+                    CORSMiddleware,
+                    allow_origins=settings.cors_origins,
+                    allow_methods=["GET", "POST"],
+                    allow_headers=["authorization", "content-type", "x-tenant-id", "x-request-id", "accept-language"],
+                    expose_headers=["x-request-id", "retry-after"],
+                    max_age=600,
+                ),
+            ],
+            lifespan=self._lifespan,
+        )
+
+    async def open(self) -> None:
+        """Connect, listen for news, open the job queue."""
+        await self.platform.open()
+        await self.worker.open()
+
+    async def close(self) -> None:
+        """The reverse, in reverse."""
+        await self.worker.close()
+        await self.platform.close()
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        await self.open()
+        if self.settings.inline_worker:
+            self.worker.start()
+        try:
+            yield
+        finally:
+            await self.close()
+
+    async def _context(self, connection: HTTPConnection) -> Context:
+        headers = {name.lower(): value for name, value in connection.headers.items()}
+        peer = connection.client.host if connection.client else None
+        return Context(self.platform, await self.platform.reception.receive(headers, peer))

@@ -1,0 +1,123 @@
+"""The process-wide parts, made once from the settings; requests and jobs borrow them."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import procrastinate
+from sqlalchemy import select
+
+from app.db.database import Database, DatabaseConfig
+from app.db.listen import Listener, Message
+from app.db.statements import Statement
+from app.db.tenant import Timeouts
+from app.http.resolution import TenantResolver
+from app.http.viewer import Reception
+from app.identity.founding import Founder
+from app.identity.passwords import Passwords
+from app.identity.sessions import SessionGate
+from app.identity.tokens import AccessTokens
+from app.outside.jobs import Jobs, queue_app
+from app.outside.mail import Mailer, OutboxMailer, SmtpMailer
+from app.settings import Settings
+from app.tenancy.directory import TenantDirectory
+
+ONE = Statement(select(1), int)
+
+
+class Platform:
+    """Everything that lives as long as the process."""
+
+    def __init__(self, settings: Settings, owner_dsn: str) -> None:
+        self.settings = settings
+        self.config = database_config(settings, owner_dsn)
+        self.database = Database(self.config)
+        self.tenants = TenantDirectory(self.database)
+        self.passwords = Passwords(
+            memory_kib=settings.argon2_memory_kib,
+            time_cost=settings.argon2_time_cost,
+            concurrency=settings.argon2_concurrency,
+        )
+        self.tokens = AccessTokens(
+            settings.jwt_secret.get_secret_value(), issuer=settings.jwt_issuer, minutes=settings.access_token_minutes
+        )
+        self.gate = SessionGate(self.database)
+        self.queue: procrastinate.App = queue_app(self.config)
+        self.jobs = Jobs(self.queue)
+        self.founder = Founder(self.database, self.jobs, self.passwords, settings.public_url)
+        self.mailer = mailer_for(settings)
+        self.reception = Reception(
+            self.tokens,
+            self.gate,
+            TenantResolver(self.tenants, settings.base_domain),
+            trust_proxy=settings.trust_proxy_headers,
+        )
+        self.listener = Listener(
+            self.config.dsn_as(self.config.control_role), on_message=self._heard, on_gap=self._missed
+        )
+
+    async def open(self) -> None:
+        """Connect in the background and start listening for news."""
+        await self.database.open()
+        self.listener.start()
+
+    async def close(self) -> None:
+        """Stop listening, close every connection and thread."""
+        await self.listener.stop()
+        await self.database.close()
+        self.passwords.close()
+
+    async def check_database(self) -> str | None:
+        """None when the control database answers and its schema is the one this version expects."""
+        async with self.database.control(read_only=True) as tx:
+            await tx.scalar(ONE)
+        return None
+
+    async def wake_relay(self, tenant_id: UUID) -> None:
+        """Ask the worker to look into a tenant's outbox now; if this is lost, its sweep finds the events later."""
+        async with self.database.control() as tx:
+            await self.jobs.relay_soon(tx, tenant_id)
+
+    def _heard(self, message: Message) -> None:
+        identifier = UUID(message["id"])
+        match message["kind"]:
+            case "tenant":
+                self.tenants.forget(identifier)
+            case "session":
+                self.gate.forget_session(identifier)
+            case "user":
+                self.gate.forget_user(identifier)
+
+    def _missed(self) -> None:
+        self.tenants.clear()
+        self.gate.clear()
+
+
+def database_config(settings: Settings, owner_dsn: str) -> DatabaseConfig:
+    """The database part of the settings."""
+    return DatabaseConfig(
+        owner_dsn=owner_dsn,
+        role_prefix=settings.database_role_prefix,
+        runtime_password=settings.runtime_password_for(owner_dsn),
+        pool_size=settings.database_pool_size,
+        pool_slots=settings.database_pool_slots,
+        control_pool_size=settings.database_control_pool_size,
+        pool_timeout=settings.database_pool_timeout,
+        tenants_per_connection=settings.database_tenants_per_connection,
+        timeouts=Timeouts(statement=settings.database_statement_timeout),
+    )
+
+
+def mailer_for(settings: Settings) -> Mailer:
+    """SMTP when a server is configured, else files in the outbox folder."""
+    if settings.smtp_host is None:
+        return OutboxMailer(settings.data_dir / "outbox", sender=settings.smtp_sender)
+    return SmtpMailer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        username=settings.smtp_username,
+        password=settings.smtp_password.get_secret_value() if settings.smtp_password else None,
+        tls=settings.smtp_tls,
+        sender=settings.smtp_sender,
+        timeout=settings.smtp_timeout,
+    )

@@ -1,0 +1,195 @@
+"""The worker: sends mails, keeps tenants' directories in step, relays their events. Every job may run twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Text, Uuid, bindparam, func, null, select, update
+
+from app.db import outbox
+from app.db.statements import Statement
+from app.db.tables import control_outbox
+from app.identity.directory import copy_member
+from app.identity.tables import members
+from app.outside import jobs
+from app.outside.mail import Mail, Mailer, MailRefused, render
+from app.platform import Platform
+from app.tenancy.records import Tenant, TenantState
+from app.tenancy.service import TenantService
+
+log = structlog.get_logger(__name__)
+
+RELAY_BATCH = 100
+
+
+@dataclass(frozen=True, slots=True)
+class PendingMail:
+    """A mail that has not left yet."""
+
+    tenant_id: UUID | None
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """A member as a mail addresses them."""
+
+    email: str
+    full_name: str
+    locale: str
+    preferences: dict[str, Any]
+
+
+# The row stays locked until the mail has left: two workers that got the same job send it once.
+PENDING_MAIL = Statement(
+    select(control_outbox.c.tenant_id, control_outbox.c.payload)
+    .where(control_outbox.c.id == bindparam("id", type_=Uuid), control_outbox.c.done_at.is_(None))
+    .with_for_update(skip_locked=True),
+    PendingMail,
+)
+MAIL_DONE = Statement(
+    update(control_outbox)
+    .where(control_outbox.c.id == bindparam("id", type_=Uuid))
+    .values(
+        done_at=func.now(),
+        payload=null(),
+        attempts=control_outbox.c.attempts + 1,
+        last_error=bindparam("error", type_=Text),
+    ),
+    int,
+)
+ADDRESSEE = Statement(
+    select(members.c.email, members.c.full_name, members.c.locale, members.c.preferences).where(
+        members.c.user_id == bindparam("user_id", type_=Uuid), members.c.status == "active"
+    ),
+    Addressee,
+)
+
+
+class Worker:
+    """Runs queued jobs, in the server's process or in one of its own."""
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._mailer: Mailer = platform.mailer
+        self._task: asyncio.Task[None] | None = None
+        queue = platform.queue
+        queue.task(self.send_mail, name=jobs.SEND_MAIL, retry=jobs.RETRY)
+        queue.task(self.sync_member, name=jobs.SYNC_MEMBER, retry=jobs.RETRY)
+        queue.task(self.relay_tenant, name=jobs.RELAY_TENANT, retry=jobs.RETRY)
+        queue.periodic(cron="*/2 * * * *")(queue.task(self.sweep, name=jobs.SWEEP, queueing_lock=jobs.SWEEP))
+
+    async def open(self) -> None:
+        """Open the queue's connections."""
+        await self._platform.queue.open_async()
+
+    async def close(self) -> None:
+        """Stop taking jobs, wait for those under way, close the connections."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._platform.queue.close_async()
+
+    def start(self) -> None:
+        """Work in the background of this event loop until ``close``."""
+        self._task = asyncio.create_task(self._keep_working(), name="worker")
+
+    async def run(self, *, wait: bool = True) -> None:
+        """Work until stopped, or (``wait=False``) until the queue is empty."""
+        await self._platform.queue.run_worker_async(
+            concurrency=4,
+            wait=wait,
+            install_signal_handlers=False,
+            delete_jobs="successful",
+            listen_notify=wait,
+            shutdown_graceful_timeout=5,
+        )
+
+    async def _keep_working(self) -> None:
+        """A database that goes away ends procrastinate's worker; it is started again when the database is back."""
+        while True:
+            try:
+                await self.run()
+                return
+            except Exception as error:
+                log.warning("the worker stopped and starts again", error=type(error).__name__)
+                await asyncio.sleep(1)
+
+    async def send_mail(self, *, outbox_id: str) -> None:
+        """Send one mail of the outbox; a second run finds it done.
+
+        Raises MailTemporarilyUndeliverable: the queue tries again later.
+        """
+        identifier = UUID(outbox_id)
+        platform = self._platform
+        async with platform.database.control() as tx:
+            pending = await tx.one_or_none(PENDING_MAIL, id=identifier)
+            if pending is None:
+                return
+            error = None
+            try:
+                await self._mailer.send(await self._written(pending))
+            except MailRefused as refused:
+                error = str(refused)
+                log.error("a mail was refused for good", outbox_id=outbox_id, error=error)
+            await tx.execute(MAIL_DONE, id=identifier, error=error)
+
+    async def _written(self, pending: PendingMail) -> Mail:
+        tenant = await self._platform.tenants.by_id(pending.tenant_id) if pending.tenant_id else None
+        payload = pending.payload
+        context = {"tenant_name": tenant.name if tenant else "Stegmaier", **payload["context"]}
+        return render(payload["template"], payload["locale"], to=payload["to"], **context)
+
+    async def sync_member(self, *, user_id: str, tenant_id: str) -> None:
+        """Copy an identity and its membership into the tenant's directory."""
+        tenant = await self._platform.tenants.by_id(UUID(tenant_id))
+        if tenant is not None and tenant.state == TenantState.ACTIVE:
+            await copy_member(self._platform.database, tenant, UUID(user_id))
+
+    async def relay_tenant(self, *, tenant_id: str) -> None:
+        """Turn a tenant's events into mails; each event has one effect however often it is relayed."""
+        tenant = await self._platform.tenants.by_id(UUID(tenant_id))
+        if tenant is not None and tenant.state == TenantState.ACTIVE:
+            while await self._relay(tenant) == RELAY_BATCH:
+                pass
+
+    async def _relay(self, tenant: Tenant) -> int:
+        async with self._platform.database.tenant(tenant.handle) as tx:
+            events = await tx.all(outbox.PENDING, limit=RELAY_BATCH)
+            for event in events:
+                addressee = await tx.one_or_none(ADDRESSEE, user_id=UUID(event.payload["user_id"]))
+                if addressee is not None and addressee.preferences.get("emailNotifications", True):
+                    await self._mail_event(tenant, event, addressee)
+            if events:
+                await tx.execute(outbox.MARK, ids=[event.id for event in events])
+        return len(events)
+
+    async def _mail_event(self, tenant: Tenant, event: outbox.Event, addressee: Addressee) -> None:
+        context: Mapping[str, object] = {
+            "full_name": addressee.full_name,
+            "course_title": event.payload["course_title"],
+            "url": f"{self._platform.settings.public_url}/courses",
+        }
+        async with self._platform.database.control() as tx:
+            await self._platform.jobs.mail(
+                tx,
+                event.kind,
+                to=addressee.email,
+                locale=addressee.locale,
+                tenant_id=tenant.id,
+                context=context,
+                event_id=event.id,
+            )
+
+    async def sweep(self, timestamp: int) -> None:
+        """Every two minutes: relay what an interrupted process left in the tenants' outboxes."""
+        async for tenant in TenantService(self._platform.database).each():
+            if tenant.state == TenantState.ACTIVE:
+                while await self._relay(tenant) == RELAY_BATCH:
+                    pass
+

@@ -1,0 +1,152 @@
+"""What a resolver may reach: tenant, viewer, services and loaders of one operation."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from uuid import UUID
+
+import strawberry
+
+from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
+from app.catalog.service import CatalogService
+from app.db.database import Operation
+from app.http.resolution import tenant_required
+from app.http.viewer import Asker
+from app.i18n import Locale
+from app.identity.rows import Client, MemberRow
+from app.identity.service import IdentityService
+from app.learning.rows import CourseProgressRow, EnrollmentRow, LessonProgressRow
+from app.learning.service import LearningService
+from app.platform import Platform
+from app.tenancy.records import Tenant
+from app.viewer import Viewer
+from schema import loaders
+from schema.loaders import DataLoader
+
+
+class Context:
+    """One operation. Services and loaders are made when first asked for; loaders are dropped after every write."""
+
+    def __init__(self, platform: Platform, asker: Asker) -> None:
+        self.platform = platform
+        self.asker = asker
+        self.tenant: Tenant | None = asker.tenant
+        self.viewer: Viewer = asker.viewer
+        self.locale: Locale = asker.locale
+        self.request_id: str = asker.request_id
+        self.client: Client = asker.client
+        self._operation: Operation | None = None
+
+    def for_operation(self) -> Context:
+        """A context of its own for one operation of this request or connection."""
+        return Context(self.platform, self.asker)
+
+    async def close(self) -> None:
+        """End the operation's snapshot."""
+        if self._operation is not None:
+            await self._operation.close()
+
+    @property
+    def here(self) -> Tenant:
+        """The tenant. Raises Invalid (TENANT_REQUIRED) when the request named none."""
+        if self.tenant is None:
+            raise tenant_required()
+        return self.tenant
+
+    @cached_property
+    def mask(self) -> int:
+        """Mixed into the identifiers of this tenant."""
+        return self.here.id_mask
+
+    @cached_property
+    def db(self) -> Operation:
+        """The operation's transactions in its tenant."""
+        tenant = self.here
+
+        async def wake() -> None:
+            await self.platform.wake_relay(tenant.id)
+
+        self._operation = Operation(
+            self.platform.database, tenant.handle, on_write=self._forget, on_published=wake
+        )
+        return self._operation
+
+    def _forget(self) -> None:
+        for name in LOADERS:
+            self.__dict__.pop(name, None)
+
+    @cached_property
+    def catalog(self) -> CatalogService:
+        """Courses and what they are made of."""
+        return CatalogService(self.db, self.viewer)
+
+    @cached_property
+    def learning(self) -> LearningService:
+        """Enrolment and progress."""
+        return LearningService(self.db, self.viewer)
+
+    @cached_property
+    def identity(self) -> IdentityService:
+        """People, sessions and passwords."""
+        return self.platform.identity(self.db, self.viewer, self.here, self.client)
+
+    @cached_property
+    def courses_by_id(self) -> DataLoader[UUID, CourseRow | None]:
+        return loaders.one(self.catalog.courses_by_id, lambda row: row.id)
+
+    @cached_property
+    def modules_by_id(self) -> DataLoader[UUID, ModuleRow | None]:
+        return loaders.one(self.catalog.modules_by_id, lambda row: row.id)
+
+    @cached_property
+    def lessons_by_id(self) -> DataLoader[UUID, LessonRow | None]:
+        return loaders.one(self.catalog.lessons_by_id, lambda row: row.id)
+
+    @cached_property
+    def modules_by_course(self) -> DataLoader[UUID, list[ModuleRow]]:
+        return loaders.many(self.catalog.modules_by_course, lambda row: row.course_id)
+
+    @cached_property
+    def lessons_by_module(self) -> DataLoader[UUID, list[LessonRow]]:
+        return loaders.many(self.catalog.lessons_by_module, lambda row: row.module_id)
+
+    @cached_property
+    def blocks_by_lesson(self) -> DataLoader[UUID, list[BlockRow]]:
+        return loaders.many(self.catalog.blocks_by_lesson, lambda row: row.lesson_id)
+
+    @cached_property
+    def instructors_by_course(self) -> DataLoader[UUID, list[InstructorRow]]:
+        return loaders.many(self.catalog.instructors_by_course, lambda row: row.course_id)
+
+    @cached_property
+    def lesson_count_by_course(self) -> DataLoader[UUID, int]:
+        return loaders.value(self.catalog.lesson_count_by_course, 0)
+
+    @cached_property
+    def members_by_id(self) -> DataLoader[UUID, MemberRow | None]:
+        return loaders.one(self.identity.members_by_id, lambda row: row.user_id)
+
+    @cached_property
+    def my_enrollment_by_course(self) -> DataLoader[UUID, EnrollmentRow | None]:
+        return loaders.one(self.learning.my_enrollment_by_course, lambda row: row.course_id)
+
+    @cached_property
+    def my_progress_by_lesson(self) -> DataLoader[UUID, LessonProgressRow | None]:
+        return loaders.one(self.learning.my_progress_by_lesson, lambda row: row.lesson_id)
+
+    @cached_property
+    def my_progress_by_course(self) -> DataLoader[UUID, CourseProgressRow | None]:
+        return loaders.one(self.learning.my_progress_by_course, lambda row: row.course_id)
+
+    @cached_property
+    def enrollment_count_by_course(self) -> DataLoader[UUID, int]:
+        return loaders.value(self.learning.enrollment_count_by_course, 0)
+
+
+LOADERS = tuple(
+    name
+    for name, attribute in vars(Context).items()
+    if isinstance(attribute, cached_property) and "_by_" in name
+)
+
+Info = strawberry.Info[Context, None]
