@@ -35,7 +35,6 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
-    workers: int = Field(1, ge=1, le=64, description="Server processes (production; development runs one).")
     base_domain: str = Field("localhost", description="Tenants are reached at <slug>.<base_domain>.")
     public_url: str = Field(
         "http://127.0.0.1:8000",

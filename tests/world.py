@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
 
 from app.db.database import Operation
@@ -219,6 +220,14 @@ class World:
             yield statements
         finally:
             database.observe = before
+
+    async def as_owner(self, statement: str) -> list[tuple[Any, ...]]:
+        """Run SQL as the owner of everything, with this tenant's schema on the path."""
+        dsn = self.platform.config.owner_dsn
+        async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
+            await connection.execute(f'SET search_path = "{self.tenant.schema_name}"'.encode())
+            cursor = await connection.execute(statement.encode())
+            return await cursor.fetchall() if cursor.description else []
 
     async def work(self) -> None:
         """Run the jobs that are due, until there are none."""

@@ -13,7 +13,6 @@ import os
 import pwd
 import shlex
 import shutil
-import signal
 import socket
 import stat
 import subprocess
@@ -56,7 +55,7 @@ DEFAULTS: Mapping[str, str] = MappingProxyType(
 NO_SETTINGS: Mapping[str, str] = MappingProxyType({})
 OURS = frozenset({"listen_addresses", "unix_socket_directories", "port", "data_directory"})
 # A start that fails with one of these meets the remains of a server that was killed, and succeeds moments later.
-PASSING = ("pre-existing shared memory block", 'lock file "postmaster.pid"', "lock file")
+PASSING = ("pre-existing shared memory block", "lock file")
 
 
 class EmbeddedPostgresError(Exception):
@@ -69,6 +68,13 @@ class _Account:
 
     uid: int
     gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Postmaster:
+    pid: int
+    socket_dir: Path
+    is_ready: bool
 
 
 class EmbeddedPostgres:
@@ -183,10 +189,8 @@ class EmbeddedPostgres:
         if self._users is None:
             return
         try:
-            fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            self._halt()
-        except BlockingIOError:
-            logger.debug("others still use the embedded PostgreSQL in %s", self.data_dir)
+            if _is_alone(self._users):
+                self._halt()
         finally:
             self._forget_share()
 
@@ -204,14 +208,15 @@ class EmbeddedPostgres:
                 f"{self.data_dir} is itself a PostgreSQL data directory; choose a folder that holds nothing else"
             )
         if self._account is not None:
-            _let_through(self.data_dir / "any", self._account)
-            _let_through(self._programs / "postgres", self._account)
+            _let_through(self.data_dir, self._account)
+            _let_through(self._programs, self._account)
             _let_read(self._programs.parent)
 
     def _give(self, target: int | Path) -> None:
         """Files that root makes belong to the account of the server, as if it had made them."""
         if self._account is not None:
-            os.chown(target, self._account.uid, self._account.gid)
+            uid, gid = self._account.uid, self._account.gid
+            os.chown(target, uid, gid, follow_symlinks=isinstance(target, int))
 
     def _choose_socket_dir(self) -> None:
         """``socket/``, unless its path is too long for a socket (107 bytes) or its file system cannot hold one."""
@@ -235,7 +240,7 @@ class EmbeddedPostgres:
                 f"neither {preferred} nor {short.parent} can hold a unix socket; set TMPDIR to a shorter local path"
             )
         if self._account is not None:
-            _let_through(short, self._account)
+            _let_through(short.parent, self._account)
         self._give(short)
         record.write_text(str(short), encoding="utf-8")
         self._socket_dir = short
@@ -252,6 +257,9 @@ class EmbeddedPostgres:
     # The cluster
 
     def _ensure_cluster(self) -> None:
+        # At every start: an initdb that outlives its killed parent can still write while its folder is removed.
+        for leftover in self.data_dir.glob("cluster.new-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         if self._cluster.exists() and not _is_finished(self._cluster):
             aside = self.data_dir / f"cluster.unfinished-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
             self._cluster.rename(aside)
@@ -264,21 +272,19 @@ class EmbeddedPostgres:
 
     def _make_cluster(self) -> None:
         """initdb under another name, then one rename: a cluster called ``cluster`` was always finished."""
-        for leftover in self.data_dir.glob("cluster.new-*"):
-            shutil.rmtree(leftover, ignore_errors=True)
         staging = Path(tempfile.mkdtemp(prefix="cluster.new-", dir=self.data_dir))
         self._give(staging)
         careless = self._settings.get("fsync", "on").lower() in ("off", "false", "no", "0")
         try:
-            failure = self._run(
+            made, said = self._run(
                 "initdb",
                 *("--pgdata", staging.name, "--username", SUPERUSER, "--encoding", "UTF8"),
                 *("--locale", "C", "--locale-provider", "builtin", "--builtin-locale", "C.UTF-8"),
                 *("--auth-local", "trust", "--auth-host", "reject", "--no-instructions"),
                 *(("--no-sync",) if careless else ()),
             )
-            if failure is not None:
-                raise EmbeddedPostgresError(f"initdb failed in {self.data_dir}:\n{failure}")
+            if not made:
+                raise EmbeddedPostgresError(f"initdb failed in {self.data_dir}:\n{said}")
             staging.rename(self._cluster)
         except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
@@ -288,7 +294,10 @@ class EmbeddedPostgres:
 
     def _check_version(self) -> None:
         made = (self._cluster / "PG_VERSION").read_text(encoding="utf-8").strip()
-        installed = self._output("postgres", "--version").split()[-1].split(".")[0]
+        runs, said = self._run("postgres", "--version")
+        if not runs:
+            raise EmbeddedPostgresError(f"the embedded PostgreSQL does not run on this machine:\n{said}")
+        installed = said.split()[-1].split(".")[0]
         if made != installed:
             raise EmbeddedPostgresError(
                 f"the data in {self._cluster} was made by PostgreSQL {made}, but {installed} is installed. "
@@ -321,9 +330,7 @@ class EmbeddedPostgres:
                 self._choose_socket_dir()
                 continue
             if time.monotonic() > deadline:
-                raise EmbeddedPostgresError(
-                    f"PostgreSQL in {self.data_dir} does not answer: {refusal}{self._tail()}"
-                )
+                raise EmbeddedPostgresError(f"PostgreSQL in {self.data_dir} does not answer: {refusal}{self._tail()}")
             time.sleep(0.05)
 
     def _ensure_database(self) -> None:
@@ -365,25 +372,23 @@ class EmbeddedPostgres:
             "unix_socket_directories": _quoted(self._socket_dir),
         }
         # pg_ctl hands everything to a shell, so paths are relative to the working directory and options are quoted.
-        failure = self._run(
+        started, said = self._run(
             "pg_ctl",
             *("start", "--pgdata", self._cluster.name, "--log", self.log_file.name, "--silent", "--wait"),
             *("--timeout", str(START_SECONDS)),
             *("--options", shlex.join(part for name, value in options.items() for part in ("-c", f"{name}={value}"))),
         )
-        return None if failure is None else f"{failure}{self._tail(begin)}"
+        return None if started else f"{said}{self._tail(begin)}"
 
     def _halt(self) -> None:
         if self._postmaster() is not None:
-            failure = self._run(
+            stopped, said = self._run(
                 "pg_ctl",
                 *("stop", "--pgdata", self._cluster.name, "--mode", "fast", "--silent", "--wait"),
                 *("--timeout", str(START_SECONDS)),
             )
-            if failure is not None and self._postmaster() is not None:
-                raise EmbeddedPostgresError(
-                    f"PostgreSQL in {self.data_dir} does not stop: {failure}{self._tail()}"
-                )
+            if not stopped and self._postmaster() is not None:
+                raise EmbeddedPostgresError(f"PostgreSQL in {self.data_dir} does not stop: {said}{self._tail()}")
         if self._socket_dir != self.data_dir / "socket" and self._is_private(self._socket_dir):
             shutil.rmtree(self._socket_dir, ignore_errors=True)
             (self.data_dir / "socket-dir").unlink(missing_ok=True)
@@ -391,9 +396,7 @@ class EmbeddedPostgres:
     def _postmaster(self) -> _Postmaster | None:
         """The running server of this folder; None also when its process id now belongs to something else."""
         found = self._recorded_postmaster()
-        if found is None or not _is_server(found.pid, f"unix_socket_directories={_quoted(self._socket_dir)}"):
-            return None
-        return found
+        return found if found is not None and _is_server(found) else None
 
     def _recorded_postmaster(self) -> _Postmaster | None:
         try:
@@ -402,7 +405,8 @@ class EmbeddedPostgres:
             return None
         if not lines or not lines[0].strip().isdigit():
             return None
-        return _Postmaster(int(lines[0]), is_ready=len(lines) > 7 and lines[7].strip() == "ready")
+        folder = Path(lines[4]) if len(lines) > 4 and lines[4] else self._socket_dir
+        return _Postmaster(int(lines[0]), folder, is_ready=len(lines) > 7 and lines[7].strip() == "ready")
 
     def _forget_reused_pid(self) -> None:
         """After a crash and a restart of the machine or container, the old id often belongs to an unrelated process.
@@ -411,8 +415,9 @@ class EmbeddedPostgres:
         clears it after its own checks for surviving children.
         """
         recorded = self._recorded_postmaster()
-        if recorded is not None and self._postmaster() is None and _exists(recorded.pid):
+        if recorded is None or (_exists(recorded.pid) and not _is_server(recorded)):
             (self._cluster / "postmaster.pid").unlink(missing_ok=True)
+            self._socket.with_name(f"{self._socket.name}.lock").unlink(missing_ok=True)
 
     # Small tools
 
@@ -434,8 +439,8 @@ class EmbeddedPostgres:
             return ""
         return "\n".join(["", f"The end of {self.log_file}:", *lines]) if lines else ""
 
-    def _run(self, program: str, *arguments: str) -> str | None:
-        """None on success, otherwise what the program said."""
+    def _run(self, program: str, *arguments: str) -> tuple[bool, str]:
+        """Whether the program succeeded, and the end of what it said."""
         # A file, not a pipe: a server that is started inherits it, and a pipe would then never end.
         with tempfile.TemporaryFile() as output:
             try:
@@ -454,32 +459,11 @@ class EmbeddedPostgres:
                     check=False,
                 )
             except subprocess.TimeoutExpired:
-                return f"{program} did not end within {START_SECONDS + 30} s"
+                return False, f"{program} did not end within {START_SECONDS + 30} s"
             output.seek(0)
-            said = output.read().decode(errors="replace").strip()
-        if done.returncode == 0:
-            return None
-        cause = signal.Signals(-done.returncode).name if done.returncode < 0 else str(done.returncode)
-        return "\n".join(said.splitlines()[-TAIL_LINES:]) or f"{program} ended with {cause}"
-
-    def _output(self, program: str, *arguments: str) -> str:
-        try:
-            return subprocess.run(  # noqa: S603 - as above
-                [str(self._programs / program), *arguments],
-                capture_output=True,
-                env=_environment(),
-                timeout=30,
-                text=True,
-                check=True,
-            ).stdout
-        except subprocess.SubprocessError as error:
-            raise EmbeddedPostgresError(f"{program} of the embedded PostgreSQL does not run: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Postmaster:
-    pid: int
-    is_ready: bool
+            said = "\n".join(output.read().decode(errors="replace").strip().splitlines()[-TAIL_LINES:])
+        # A negative code is the signal that killed it, for instance because the memory ran out.
+        return done.returncode == 0, said or f"{program} ended with code {done.returncode}"
 
 
 def _programs() -> Path:
@@ -525,8 +509,8 @@ def _named_account() -> _Account:
 
 
 def _let_through(target: Path, account: _Account) -> None:
-    """Let the account pass (not list) the folders above ``target``, which root's umask may have closed."""
-    for folder in target.parents:
+    """Let the account pass (not list) ``target`` and the folders above it, which root's umask may have closed."""
+    for folder in (target, *target.parents):
         found = folder.stat()
         passes = stat.S_IXUSR if found.st_uid == account.uid else stat.S_IXOTH
         if not found.st_mode & passes:
@@ -576,6 +560,15 @@ def _quoted(folder: Path) -> str:
     return '"' + str(folder).replace('"', '""') + '"'
 
 
+def _is_alone(users: int) -> bool:
+    """Whether no other live process or instance holds a share of the open ``users.lock``."""
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def _exists(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -586,12 +579,13 @@ def _exists(pid: int) -> bool:
     return True
 
 
-def _is_server(pid: int, argument: str) -> bool:
-    """Whether a living process (not a zombie) was started with ``argument``, which names our socket folder."""
+def _is_server(postmaster: _Postmaster) -> bool:
+    """Whether the process lives (is no zombie) and was started on this socket folder, which no other server uses."""
     if not Path("/proc/self/cmdline").exists():
-        return _exists(pid)
+        return _exists(postmaster.pid)
+    argument = f"unix_socket_directories={_quoted(postmaster.socket_dir)}"
     try:
-        return argument.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return argument.encode() in Path(f"/proc/{postmaster.pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return False
 

@@ -14,7 +14,6 @@ from app.db.database import Database
 from app.db.ids import new_id
 from app.db.statements import Statement
 from app.db.transaction import Tx
-from app.errors import FieldProblem, Invalid
 from app.identity import validators
 from app.identity.passwords import Passwords
 from app.identity.tables import members, memberships, one_time_tokens, users
@@ -149,21 +148,12 @@ class Founder:
 
 
 def _checked(slug: str, email: str, full_name: str, locale: str, password: str | None) -> tuple[str, str, str]:
-    problems: list[FieldProblem] = []
-
-    def check(path: str, value: str, validate: object, **options: object) -> str:
-        try:
-            return str(validate(value, **options))  # type: ignore[operator]
-        except validators.InvalidValue as error:
-            problems.append(FieldProblem(path, error.message, error.code, dict(error.params)))
-            return value
-
-    slug = check("slug", slug, validators.slug)
-    email = check("adminEmail", email, validators.email)
-    full_name = check("adminName", full_name, validators.full_name)
-    check("locale", locale, validators.locale)
+    check = validators.Checks()
+    slug = check("slug", validators.slug, slug)
+    email = check("adminEmail", validators.email, email)
+    full_name = check("adminName", validators.full_name, full_name)
+    check("locale", validators.locale, locale)
     if password is not None:
-        check("password", password, validators.password, user_inputs=[email, full_name])
-    if problems:
-        raise Invalid(fields=problems)
+        check("password", validators.password, password, user_inputs=[email, full_name])
+    check.done()
     return slug, email, full_name

@@ -1,0 +1,68 @@
+"""Settings: read once, all problems at once, documents in step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.commands.settings_doc import env_example, markdown, rows
+from app.settings import DEVELOPMENT_SECRET, Settings, SettingsError, load
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_development_needs_nothing() -> None:
+    settings = load()
+    assert (settings.env, settings.port, settings.database_url) == ("development", 8000, None)
+    assert settings.introspection
+
+
+def test_production_names_every_problem_at_once() -> None:
+    with pytest.raises(SettingsError) as refused:
+        load(env="production", port=8000)
+    text = str(refused.value)
+    for variable in ("JWT_SECRET", "DATABASE_URL", "SMTP_HOST", "ALLOWED_HOSTS", "PUBLIC_URL", "BASE_DOMAIN"):
+        assert variable in text
+    assert DEVELOPMENT_SECRET not in text
+
+
+def test_wrong_values_are_named_with_their_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "eighty")
+    monkeypatch.setenv("SMTP_TLS", "maybe")
+    with pytest.raises(SettingsError) as refused:
+        load()
+    assert "PORT:" in str(refused.value)
+    assert "SMTP_TLS:" in str(refused.value)
+
+
+def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", "short")
+    with pytest.raises(SettingsError, match="JWT_SECRET: must have at least 32 bytes"):
+        load()
+
+
+def test_production_with_everything_set_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET", "x" * 40)
+    monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@db/app")
+    monkeypatch.setenv("SMTP_HOST", "mail")
+    monkeypatch.setenv("ALLOWED_HOSTS", '["learn.example.org"]')
+    monkeypatch.setenv("PUBLIC_URL", "https://learn.example.org")
+    monkeypatch.setenv("BASE_DOMAIN", "example.org")
+    settings = load(env="production")
+    assert not settings.introspection
+    assert settings.runtime_password_for("postgresql://owner:secret@db/app") not in {None, "secret"}
+    assert settings.runtime_password_for("postgresql://owner@db/app") is None
+
+
+def test_every_setting_is_in_the_documents() -> None:
+    assert len(rows()) == len(Settings.model_fields)
+    assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example()
+    assert (ROOT / "docs/configuration.md").read_text(encoding="utf-8") == markdown()
