@@ -21,7 +21,6 @@ from starlette.requests import HTTPConnection
 from starlette.routing import Route
 
 
-
 class Application:
     """The platform with its HTTP face; ``asgi`` is what a server serves."""
 

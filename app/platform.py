@@ -13,8 +13,10 @@ from app.db.statements import Statement
 from app.db.tenant import Timeouts
 from app.http.resolution import TenantResolver
 from app.http.viewer import Reception
+from app.identity.access import Access
 from app.identity.founding import Founder
 from app.identity.passwords import Passwords
+from app.identity.service import IdentityParts
 from app.identity.sessions import SessionGate
 from app.identity.tokens import AccessTokens
 from app.outside.jobs import Jobs, queue_app
@@ -42,10 +44,19 @@ class Platform:
             settings.jwt_secret.get_secret_value(), issuer=settings.jwt_issuer, minutes=settings.access_token_minutes
         )
         self.gate = SessionGate(self.database)
+        self.access = Access(self.passwords, self.tokens, self.gate, settings.refresh_token_days, settings.session_days)
         self.queue: procrastinate.App = queue_app(self.config)
         self.jobs = Jobs(self.queue)
         self.founder = Founder(self.database, self.jobs, self.passwords, settings.public_url)
         self.mailer = mailer_for(settings)
+        self.identity_parts = IdentityParts(
+            access=self.access,
+            jobs=self.jobs,
+            tenants=self.tenants,
+            public_url=settings.public_url,
+            require_verified_email=settings.require_verified_email,
+            login_attempts=settings.login_attempts,
+        )
         self.reception = Reception(
             self.tokens,
             self.gate,

@@ -192,4 +192,3 @@ class Worker:
             if tenant.state == TenantState.ACTIVE:
                 while await self._relay(tenant) == RELAY_BATCH:
                     pass
-

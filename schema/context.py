@@ -88,7 +88,7 @@ class Context:
     @cached_property
     def identity(self) -> IdentityService:
         """People, sessions and passwords."""
-        return self.platform.identity(self.db, self.viewer, self.here, self.client)
+        return IdentityService(self.db, self.viewer, self.here, self.client, self.platform.identity_parts)
 
     @cached_property
     def courses_by_id(self) -> DataLoader[UUID, CourseRow | None]:

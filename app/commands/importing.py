@@ -65,7 +65,9 @@ def _report(course: OlxCourse, *, course_id: str | None, as_json: bool) -> None:
     show(
         {"courseId": course_id, **summary, "losses": losses},
         as_json=as_json,
-        table=lambda: grid("Imported" if course_id else "Dry run: nothing written", ("what", "value"), [*summary.items()]),
+        table=lambda: grid(
+            "Imported" if course_id else "Dry run: nothing written", ("what", "value"), [*summary.items()]
+        ),
     )
     if not as_json and losses:
         reasons = Counter((loss["severity"], loss["element"], loss["reason"]) for loss in losses)

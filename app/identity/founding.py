@@ -129,9 +129,7 @@ class Founder:
             founding.finish(admit)
         return await service.get(slug)
 
-    async def _invite(
-        self, tx: Tx, tenant: Tenant, user_id: UUID, email: str, full_name: str, locale: str
-    ) -> None:
+    async def _invite(self, tx: Tx, tenant: Tenant, user_id: UUID, email: str, full_name: str, locale: str) -> None:
         token = token_urlsafe(32)
         await tx.execute(
             ADD_INVITATION,

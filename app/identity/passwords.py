@@ -21,7 +21,9 @@ class Passwords:
     """Hashes and verifies. One hash takes ``memory_kib`` of memory, so ``concurrency`` bounds a flood of log-ins."""
 
     def __init__(self, *, memory_kib: int, time_cost: int, concurrency: int) -> None:
-        self._hasher = PasswordHasher(time_cost=time_cost, memory_cost=memory_kib, parallelism=4 if memory_kib > 64 else 1)
+        self._hasher = PasswordHasher(
+            time_cost=time_cost, memory_cost=memory_kib, parallelism=4 if memory_kib > 64 else 1
+        )
         self._threads = ThreadPoolExecutor(max_workers=concurrency, thread_name_prefix="passwords")
         self._nobody = self._hasher.hash(secrets.token_urlsafe(16))
         self.computed = 0

@@ -64,6 +64,7 @@ BLOCK = Statement(
 )
 CLEAR = Statement(delete(login_failures).where(login_failures.c.key == any_(_KEYS)), int)
 
+
 def keys(tenant_id: UUID, email: str, ip: str | None) -> list[str]:
     """The keys under which a log-in counts: the account's, then (when known) the client's. No address is kept."""
     account = "a:" + sha256(f"{tenant_id}:{email}".encode()).hexdigest()[:32]
