@@ -100,7 +100,14 @@ class IdentityService:
             elif created is None and user.email_verified_at is not None:
                 await self._offer(tx, user, "join", "join_tenant", "/join", timedelta(hours=VERIFY_HOURS))
             else:
-                await self._put_membership(tx, user.id, Role.STUDENT, "pending")
+                if created is None:
+                    # Nobody has shown that the address is theirs: what counts is the last request, so that the
+                    # link in the newest mail never opens an account with somebody else's password.
+                    await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=password_hash)
+                    await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="verify")
+                invited = membership is not None and membership.status == "pending"
+                role = Role(membership.role) if membership is not None and invited else Role.STUDENT
+                await self._put_membership(tx, user.id, role, "pending")
                 await self._offer(tx, user, "verify", "verify_email", "/verify-email", timedelta(hours=VERIFY_HOURS))
         return email
 
