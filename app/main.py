@@ -5,6 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import HTTPConnection
+from starlette.routing import Route
+
 import schema
 from app.http.graphiql_page import graphiql_routes
 from app.http.health import health_routes
@@ -13,12 +20,6 @@ from app.settings import Settings
 from app.worker import Worker
 from schema.context import Context
 from schema.server import GraphQLServer
-from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import HTTPConnection
-from starlette.routing import Route
 
 
 class Application:

@@ -53,3 +53,15 @@ tenant_outbox = Table(
     created_at(),
     Index("ix_outbox_pending", "created_at", "id", postgresql_where=text("relayed_at IS NULL")),
 )
+
+# The answer given to a request that carried an idempotency key; the same key gets the same answer again.
+idempotency_keys = Table(
+    "idempotency_keys",
+    TENANT,
+    Column("user_id", Uuid, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("operation", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("result_id", Uuid),
+    created_at(),
+)

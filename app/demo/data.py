@@ -4,18 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Text, Uuid, bindparam, func, insert
-
-from app.catalog.outline import BlockOutline, CourseOutline, LessonOutline, ModuleOutline
-from app.catalog.service import CatalogService
-from app.db.database import Operation
-from app.db.ids import new_id
-from app.db.statements import Statement
-from app.identity.founding import ADD_MEMBER, ADD_MEMBERSHIP, ADD_USER, USER_ID
-from app.platform import Platform
-from app.tenancy.records import Tenant
-from app.tenancy.service import TenantService
-from app.viewer import Role, Viewer
+from app.viewer import Role
 
 DEMO_PASSWORD = "stegmaier demo 2026"  # noqa: S105 - printed on purpose; demo data is never loaded in production
 

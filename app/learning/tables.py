@@ -88,15 +88,3 @@ progress_events = Table(
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     created_at(),
 )
-
-# The answer given to a request that carried an idempotency key; the same key gets the same answer again.
-idempotency_keys = Table(
-    "idempotency_keys",
-    TENANT,
-    Column("user_id", Uuid, primary_key=True),
-    Column("key", Text, primary_key=True),
-    Column("operation", Text, nullable=False),
-    Column("fingerprint", Text, nullable=False),
-    Column("result_id", Uuid),
-    created_at(),
-)

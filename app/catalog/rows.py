@@ -1,0 +1,103 @@
+"""Rows of the catalog, as its statements return them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CourseRow:
+    """A course; ``rank`` is its relevance in a search, 0 elsewhere."""
+
+    id: UUID
+    title: str
+    description: str
+    category: str | None
+    level: str
+    language: str
+    cover_url: str | None
+    tags: list[str]
+    published_at: datetime | None
+    version: int
+    created_at: datetime
+    updated_at: datetime
+    search_title: str
+    listed_at: datetime
+    rank: float
+
+
+@dataclass(frozen=True, slots=True)
+class InstructorRow:
+    """A member who teaches a course."""
+
+    course_id: UUID
+    user_id: UUID
+    full_name: str
+    avatar_url: str | None
+    bio: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRow:
+    """A module without its lessons."""
+
+    id: UUID
+    course_id: UUID
+    title: str
+    description: str
+    position: int
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LessonRow:
+    """A lesson without its blocks."""
+
+    id: UUID
+    course_id: UUID
+    module_id: UUID
+    title: str
+    summary: str
+    position: int
+    is_required: bool
+    weight: int
+    completion: str
+    video_threshold: Decimal
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """A content block; ``content`` holds what its kind has (``app/catalog/tables.py``)."""
+
+    id: UUID
+    lesson_id: UUID
+    position: int
+    kind: str
+    title: str
+    content: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """A number that belongs to something."""
+
+    key: UUID
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a module or lesson is."""
+
+    id: UUID
+    parent_id: UUID
+    position: int

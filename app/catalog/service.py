@@ -1,0 +1,579 @@
+"""Authors' and readers' use cases: courses, their structure and their content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from app.catalog import rules
+from app.catalog import statements as sql
+from app.catalog.outline import CourseOutline, LessonOutline
+from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
+from app.db import idempotency
+from app.db.database import Operation
+from app.db.ids import new_id
+from app.db.paging import Page, PageRequest, key_params, page_of
+from app.db.transaction import Tx
+from app.errors import Conflict, Forbidden, NotFound
+from app.identity.validators import Checks, line
+from app.viewer import Action, Role, Viewer
+
+COURSE_DEFAULTS: dict[str, Any] = {
+    "title": "",
+    "description": "",
+    "category": None,
+    "level": "all",
+    "language": "es",
+    "cover_url": None,
+    "tags": [],
+}
+LESSON_DEFAULTS: dict[str, Any] = {
+    "title": "",
+    "summary": "",
+    "is_required": True,
+    "weight": 1,
+    "completion": "mark_done",
+    "video_threshold": rules.threshold("0.95"),
+}
+Block = Mapping[str, Any]  # kind, title, id (optional), and the fields of its kind
+
+
+class CatalogService:
+    """One operation's use cases in one tenant."""
+
+    def __init__(self, db: Operation, viewer: Viewer) -> None:
+        self.db = db
+        self.viewer = viewer
+
+    # --- reading
+
+    @property
+    def scope(self) -> str:
+        """Which courses the viewer sees (``statements.visible``)."""
+        if self.viewer.may(Action.EDIT_ANY_COURSE):
+            return "all"
+        return "own" if self.viewer.may(Action.READ_DRAFTS) else "published"
+
+    def _who(self) -> dict[str, Any]:
+        viewer_id = self.viewer.require(Action.READ_CATALOG)
+        return {"viewer_id": viewer_id} if self.scope == "own" else {}
+
+    async def courses(self, page: PageRequest, order: str, filters: Mapping[str, Any]) -> Page[CourseRow]:
+        """A page of the courses the viewer sees; ``filters`` by the names in ``statements.FILTERS``.
+
+        Raises: Unauthenticated, Invalid (RELEVANCE without a search).
+        """
+        used, params = self._filters(filters)
+        if order == "RELEVANCE" and "search" not in used:
+            check = Checks()
+            check.note("sort", "SORT_NEEDS_SEARCH", "sorting by relevance needs something to search for")
+            check.done()
+        statement = sql.course_page(self.scope, used, order, page.key is not None, page.backward)
+        async with self.db.read() as tx:
+            return page_of(page, await tx.all(statement, **key_params(page), **params))
+
+    async def count_courses(self, filters: Mapping[str, Any]) -> int:
+        """How many courses the viewer sees with these filters."""
+        used, params = self._filters(filters)
+        async with self.db.read() as tx:
+            return await tx.scalar(sql.course_count(self.scope, used), **params) or 0
+
+    def _filters(self, filters: Mapping[str, Any]) -> tuple[frozenset[str], dict[str, Any]]:
+        params = self._who()
+        used = frozenset(filters)
+        if "mine" in used:
+            params["viewer_id"] = self.viewer.require(Action.READ_CATALOG)
+        flags = {"mine", "published", "draft"}
+        return used, {**params, **{name: value for name, value in filters.items() if name not in flags}}
+
+    async def courses_by_id(self, ids: list[UUID]) -> list[CourseRow]:
+        """The courses among these that the viewer sees."""
+        who = self._who()
+        async with self.db.read() as tx:
+            return await tx.all(sql.courses_by_id(self.scope), ids=ids, **who)
+
+    async def modules_by_id(self, ids: list[UUID]) -> list[ModuleRow]:
+        """The modules among these whose course the viewer sees."""
+        who = self._who()
+        async with self.db.read() as tx:
+            return await tx.all(sql.modules_by_id(self.scope), ids=ids, **who)
+
+    async def lessons_by_id(self, ids: list[UUID]) -> list[LessonRow]:
+        """The lessons among these whose course the viewer sees."""
+        who = self._who()
+        async with self.db.read() as tx:
+            return await tx.all(sql.lessons_by_id(self.scope), ids=ids, **who)
+
+    async def modules_by_course(self, ids: list[UUID]) -> list[ModuleRow]:
+        """Modules of courses that were shown to the viewer, by position."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.MODULES_BY_COURSE, ids=ids)
+
+    async def lessons_by_module(self, ids: list[UUID]) -> list[LessonRow]:
+        """Lessons of modules that were shown to the viewer, by position."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.LESSONS_BY_MODULE, ids=ids)
+
+    async def blocks_by_lesson(self, ids: list[UUID]) -> list[BlockRow]:
+        """Content of lessons that the viewer may read, by position."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.BLOCKS_BY_LESSON, ids=ids)
+
+    async def instructors_by_course(self, ids: list[UUID]) -> list[InstructorRow]:
+        """Who teaches these courses, the first named first."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.INSTRUCTORS_BY_COURSE, ids=ids)
+
+    async def lesson_count_by_course(self, ids: list[UUID]) -> dict[UUID, int]:
+        """How many lessons these courses have."""
+        async with self.db.read() as tx:
+            return {row.key: row.count for row in await tx.all(sql.LESSON_COUNTS, ids=ids)}
+
+    async def taught_by_me(self, ids: list[UUID]) -> dict[UUID, bool]:
+        """Which of these courses the viewer may edit: any for an administrator, one's own for an instructor."""
+        if self.viewer.may(Action.EDIT_ANY_COURSE):
+            return dict.fromkeys(ids, True)
+        if not self.viewer.may(Action.EDIT_COURSES):
+            return {}
+        async with self.db.read() as tx:
+            return dict.fromkeys(await tx.all(sql.TEACHES, ids=ids, viewer_id=self.viewer.user_id), True)
+
+    # --- courses
+
+    async def create_course(
+        self,
+        given: Mapping[str, Any],
+        *,
+        instructor_ids: Sequence[UUID] | None = None,
+        idempotency_key: str | None = None,
+    ) -> CourseRow:
+        """Make a draft. Its instructors are the viewer, or those an administrator names.
+
+        Raises: Unauthenticated, Forbidden, Invalid, Conflict (IDEMPOTENCY_KEY_REUSED).
+        """
+        user_id = self.viewer.require(Action.EDIT_COURSES)
+        check = Checks()
+        fields = {**COURSE_DEFAULTS, **rules.course_fields(check, {"title": "", **given})}
+        key = check("input.idempotencyKey", line, idempotency_key, minimum=8, maximum=100) if idempotency_key else None
+        check.done()
+        teachers = list(instructor_ids or [user_id])
+        async with self.db.write() as tx:
+            payload = [fields, teachers]
+            if key is not None:
+                first = await idempotency.recall(tx, user_id, key, "createCourse", payload)
+                if first is not None:
+                    return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=first)
+            course_id = new_id()
+            await tx.execute(sql.ADD_COURSE, id=course_id, viewer_id=user_id, copied_from=None, **fields)
+            await self._set_instructors(tx, course_id, teachers)
+            if key is not None:
+                await idempotency.settle(tx, user_id, key, course_id)
+            return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
+
+    async def update_course(
+        self,
+        course_id: UUID,
+        given: Mapping[str, Any],
+        *,
+        instructor_ids: Sequence[UUID] | None = None,
+        expected_version: int | None = None,
+    ) -> CourseRow:
+        """Change the given fields. Raises: NotFound, Forbidden, Invalid, Conflict (VERSION_CONFLICT)."""
+        self.viewer.require(Action.EDIT_COURSES)
+        check = Checks()
+        clean = rules.course_fields(check, given)
+        check.done()
+        async with self.db.write() as tx:
+            course = await self._own_course(tx, course_id, expected_version)
+            values = {name: clean.get(name, getattr(course, name)) for name in sql.COURSE_FIELDS}
+            await tx.execute(sql.UPDATE_COURSE, id=course_id, **values)
+            if instructor_ids is not None:
+                await self._set_instructors(tx, course_id, instructor_ids)
+            return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
+
+    async def publish_course(self, course_id: UUID) -> CourseRow:
+        """Make a course visible to students; publishing a published one changes nothing.
+
+        Raises: NotFound, Forbidden (not its instructor), Conflict (COURSE_EMPTY: no lessons).
+        """
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            await self._own_course(tx, course_id)
+            if not await tx.scalar(sql.HAS_LESSONS, id=course_id):
+                raise Conflict("a course needs at least one lesson before it is published", code="COURSE_EMPTY")
+            await tx.execute(sql.PUBLISH, id=course_id)
+            return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
+
+    async def unpublish_course(self, course_id: UUID) -> CourseRow:
+        """Hide a course from students; enrolments and progress wait. Raises: NotFound, Forbidden."""
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            await self._own_course(tx, course_id)
+            await tx.execute(sql.UNPUBLISH, id=course_id)
+            return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
+
+    async def delete_course(self, course_id: UUID, *, expected_version: int | None = None) -> UUID:
+        """Take a course away from everybody; nothing that learners did is lost. Raises: NotFound, Forbidden, Conflict."""
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            await self._own_course(tx, course_id, expected_version)
+            await tx.execute(sql.DELETE_COURSE, id=course_id)
+        return course_id
+
+    async def copy_course(self, course_id: UUID, *, title: str | None = None) -> CourseRow:
+        """A draft with the same modules, lessons and blocks, taught by the viewer; learners are not copied.
+
+        Raises: NotFound, Forbidden, Invalid.
+        """
+        user_id = self.viewer.require(Action.EDIT_COURSES)
+        check = Checks()
+        chosen = check("input.title", line, title, minimum=1, maximum=rules.TITLE) if title is not None else None
+        check.done()
+        async with self.db.write() as tx:
+            source = await self._own_course(tx, course_id)
+            values = {name: getattr(source, name) for name in sql.COURSE_FIELDS}
+            values["title"] = chosen or source.title
+            copy_id = new_id()
+            await tx.execute(sql.ADD_COURSE, id=copy_id, viewer_id=user_id, copied_from=course_id, **values)
+            await tx.execute(sql.ADD_INSTRUCTOR, course_id=copy_id, user_id=user_id, position=1)
+            await self._copy_structure(tx, course_id, copy_id)
+            return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=copy_id)
+
+    async def _copy_structure(self, tx: Tx, source: UUID, target: UUID) -> None:
+        modules = await tx.all(sql.MODULES_BY_COURSE, ids=[source])
+        lessons = await tx.all(sql.LESSONS_BY_MODULE, ids=[module.id for module in modules])
+        blocks = await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson.id for lesson in lessons])
+        made = {row.id: new_id() for row in (*modules, *lessons)}
+        await tx.execute_many(
+            sql.ADD_MODULE,
+            [
+                {"id": made[m.id], "course_id": target, "title": m.title, "description": m.description,
+                 "position": m.position}
+                for m in modules
+            ],
+        )  # fmt: skip
+        await tx.execute_many(
+            sql.ADD_LESSON,
+            [
+                {"id": made[row.id], "course_id": target, "module_id": made[row.module_id], "position": row.position,
+                 **{name: getattr(row, name) for name in sql.LESSON_FIELDS}}
+                for row in lessons
+            ],
+        )  # fmt: skip
+        await tx.execute_many(
+            sql.ADD_BLOCK,
+            [
+                {"id": new_id(), "lesson_id": made[b.lesson_id], "position": b.position, "kind": b.kind,
+                 "title": b.title, "content": Jsonb(b.content)}
+                for b in blocks
+            ],
+        )  # fmt: skip
+
+    async def write_outline(self, outline: CourseOutline, instructor_id: UUID) -> UUID:
+        """Write a whole course as a draft in one transaction: it comes in whole or not at all.
+
+        Raises: Forbidden, Invalid (the path names the module, lesson and block).
+        """
+        self.viewer.require(Action.EDIT_COURSES)
+        check = Checks()
+        given = {name: getattr(outline, name) for name in sql.COURSE_FIELDS}
+        fields = {**COURSE_DEFAULTS, **rules.course_fields(check, given, "course")}
+        course_id = new_id()
+        modules: list[dict[str, Any]] = []
+        lessons: list[dict[str, Any]] = []
+        blocks: list[dict[str, Any]] = []
+        for m, module in enumerate(outline.modules, 1):
+            path = f"modules.{m}"
+            title = check(f"{path}.title", line, module.title, minimum=1, maximum=rules.TITLE)
+            row = {"id": new_id(), "course_id": course_id, "title": title, "description": "", "position": m}
+            modules.append(row)
+            for n, lesson in enumerate(module.lessons, 1):
+                lesson_id = new_id()
+                lessons.append(
+                    {"id": lesson_id, "course_id": course_id, "module_id": row["id"], "position": n}
+                    | _outlined(check, lesson, f"{path}.lessons.{n}")
+                )
+                for position, block in enumerate(lesson.blocks, 1):
+                    where = f"{path}.lessons.{n}.blocks.{position}"
+                    blocks.append(
+                        _block_row(
+                            check,
+                            lesson_id,
+                            position,
+                            {**block.content, "kind": block.kind, "title": block.title},
+                            where,
+                        )
+                    )
+        check.done()
+        async with self.db.write() as tx:
+            await tx.execute(sql.ADD_COURSE, id=course_id, viewer_id=instructor_id, copied_from=None, **fields)
+            await tx.execute(sql.ADD_INSTRUCTOR, course_id=course_id, user_id=instructor_id, position=1)
+            await tx.execute_many(sql.ADD_MODULE, modules)
+            await tx.execute_many(sql.ADD_LESSON, lessons)
+            await tx.execute_many(sql.ADD_BLOCK, blocks)
+        return course_id
+
+    # --- modules
+
+    async def create_module(self, course_id: UUID, *, title: str, description: str = "") -> ModuleRow:
+        """Add a module at the end. Raises: NotFound, Forbidden, Invalid, Conflict (TOO_MANY)."""
+        self.viewer.require(Action.EDIT_COURSES)
+        title, description = _titled(title, description)
+        async with self.db.write() as tx:
+            await self._own_course(tx, course_id)
+            present = await tx.all(sql.MODULE_PLACES, id=course_id)
+            _room(len(present), rules.MODULES)
+            module_id = new_id()
+            await tx.execute(
+                sql.ADD_MODULE, id=module_id, course_id=course_id, title=title, description=description,
+                position=len(present) + 1,
+            )  # fmt: skip
+            await tx.execute(sql.TOUCH_COURSE, id=course_id)
+            return await tx.one(sql.MODULE, "module", id=module_id)
+
+    async def update_module(
+        self, module_id: UUID, *, title: str | None, description: str | None, expected_version: int | None = None
+    ) -> ModuleRow:
+        """Change a module's title or description. Raises: NotFound, Forbidden, Invalid, Conflict."""
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            await self._own_course(tx, await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id))
+            module = await tx.one(sql.MODULE, "module", id=module_id)
+            _fresh(module.version, expected_version)
+            title, description = _titled(
+                module.title if title is None else title, module.description if description is None else description
+            )
+            await tx.execute(sql.UPDATE_MODULE, id=module_id, title=title, description=description)
+            return await tx.one(sql.MODULE, "module", id=module_id)
+
+    async def delete_module(self, module_id: UUID) -> UUID:
+        """Take a module and its lessons away. Raises: NotFound, Forbidden."""
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
+            await self._own_course(tx, course_id)
+            await tx.execute(sql.DELETE_MODULE, id=module_id)
+            left = await tx.all(sql.MODULE_PLACES, id=course_id)
+            await self._place_modules(tx, [row.id for row in left])
+            await tx.execute(sql.TOUCH_COURSE, id=course_id)
+        return course_id
+
+    async def reorder_modules(
+        self, course_id: UUID, order: Sequence[UUID], *, expected_version: int | None = None
+    ) -> CourseRow:
+        """Put a course's modules in this order; it must name each of them once.
+
+        Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT).
+        """
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            await self._own_course(tx, course_id, expected_version)
+            check = Checks()
+            present = await tx.all(sql.MODULE_PLACES, id=course_id)
+            rules.check_order(check, "input.moduleIds", order, [row.id for row in present])
+            check.done()
+            await self._place_modules(tx, order)
+            await tx.execute(sql.TOUCH_COURSE, id=course_id)
+            return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
+
+    async def _place_modules(self, tx: Tx, order: Sequence[UUID]) -> None:
+        rows = [{"id": module_id, "position": position} for position, module_id in enumerate(order, 1)]
+        await tx.execute_many(sql.PLACE_MODULE, rows)
+
+    # --- lessons
+
+    async def create_lesson(
+        self, module_id: UUID, given: Mapping[str, Any], *, blocks: Sequence[Block] = ()
+    ) -> LessonRow:
+        """Add a lesson at the end of a module. Raises: NotFound, Forbidden, Invalid, Conflict (TOO_MANY)."""
+        self.viewer.require(Action.EDIT_COURSES)
+        lesson_id = new_id()
+        check = Checks()
+        fields = {**LESSON_DEFAULTS, **rules.lesson_fields(check, {"title": "", **given})}
+        content = _block_rows(check, lesson_id, blocks)
+        check.done()
+        async with self.db.write() as tx:
+            course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
+            await self._own_course(tx, course_id)
+            present = [row for row in await tx.all(sql.LESSON_PLACES, id=course_id) if row.parent_id == module_id]
+            _room(len(present), rules.LESSONS)
+            await tx.execute(
+                sql.ADD_LESSON, id=lesson_id, course_id=course_id, module_id=module_id, position=len(present) + 1,
+                **fields,
+            )  # fmt: skip
+            await tx.execute_many(sql.ADD_BLOCK, content)
+            await tx.execute(sql.TOUCH_COURSE, id=course_id)
+            return await tx.one(sql.LESSON, "lesson", id=lesson_id)
+
+    async def update_lesson(
+        self,
+        lesson_id: UUID,
+        given: Mapping[str, Any],
+        *,
+        blocks: Sequence[Block] | None = None,
+        expected_version: int | None = None,
+    ) -> LessonRow:
+        """Change the given fields; ``blocks``, when given, replace the content (a block keeps the id it comes with).
+
+        Raises: NotFound, Forbidden, Invalid, Conflict (VERSION_CONFLICT).
+        """
+        self.viewer.require(Action.EDIT_COURSES)
+        check = Checks()
+        clean = rules.lesson_fields(check, given)
+        content = _block_rows(check, lesson_id, blocks or ())
+        check.done()
+        async with self.db.write() as tx:
+            await self._own_course(tx, await tx.one(sql.COURSE_OF_LESSON, "lesson", id=lesson_id))
+            lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
+            _fresh(lesson.version, expected_version)
+            values = {name: clean.get(name, getattr(lesson, name)) for name in sql.LESSON_FIELDS}
+            await tx.execute(sql.UPDATE_LESSON, id=lesson_id, **values)
+            if blocks is not None:
+                present = {row.id for row in await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson_id])}
+                for index, row in enumerate(content):
+                    if blocks[index].get("id") is not None and row["id"] not in present:
+                        check.note(f"input.blocks.{index}.id", "ID_INVALID", "this identifier is not valid here")
+                check.done()
+                await tx.execute(sql.CLEAR_BLOCKS, id=lesson_id)
+                await tx.execute_many(sql.ADD_BLOCK, content)
+            return await tx.one(sql.LESSON, "lesson", id=lesson_id)
+
+    async def delete_lesson(self, lesson_id: UUID) -> UUID:
+        """Take a lesson away; it no longer counts for anybody's percentage. Raises: NotFound, Forbidden."""
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            course_id = await tx.one(sql.COURSE_OF_LESSON, "lesson", id=lesson_id)
+            await self._own_course(tx, course_id)
+            lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
+            await tx.execute(sql.DELETE_LESSON, id=lesson_id)
+            left = [
+                row.id for row in await tx.all(sql.LESSON_PLACES, id=course_id) if row.parent_id == lesson.module_id
+            ]
+            await self._place_lessons(tx, lesson.module_id, left)
+            await tx.execute(sql.TOUCH_COURSE, id=course_id)
+        return course_id
+
+    async def reorder_lessons(
+        self, module_id: UUID, order: Sequence[UUID], *, expected_version: int | None = None
+    ) -> ModuleRow:
+        """Put these lessons, in this order, into a module.
+
+        The order names each of the module's lessons once; it may also name lessons of the course's other modules,
+        which move here. ``expected_version`` is the course's.
+
+        Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT, TOO_MANY).
+        """
+        self.viewer.require(Action.EDIT_COURSES)
+        async with self.db.write() as tx:
+            course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
+            await self._own_course(tx, course_id, expected_version)
+            places = await tx.all(sql.LESSON_PLACES, id=course_id)
+            parents = {row.id: row.parent_id for row in places}
+            here = [row.id for row in places if row.parent_id == module_id]
+            moving = [item for item in order if parents.get(item, module_id) != module_id]
+            check = Checks()
+            rules.check_order(check, "input.lessonIds", order, [*here, *dict.fromkeys(moving)])
+            check.done()
+            _room(len(order) - 1, rules.LESSONS)
+            await self._place_lessons(tx, module_id, order)
+            for left in {parents[item] for item in moving}:
+                stay = [row.id for row in places if row.parent_id == left and row.id not in moving]
+                await self._place_lessons(tx, left, stay)
+            await tx.execute(sql.TOUCH_COURSE, id=course_id)
+            return await tx.one(sql.MODULE, "module", id=module_id)
+
+    async def _place_lessons(self, tx: Tx, module_id: UUID, order: Sequence[UUID]) -> None:
+        rows = [
+            {"id": lesson_id, "module_id": module_id, "position": position}
+            for position, lesson_id in enumerate(order, 1)
+        ]
+        await tx.execute_many(sql.PLACE_LESSON, rows)
+
+    # --- shared steps
+
+    async def _own_course(self, tx: Tx, course_id: UUID, expected_version: int | None = None) -> CourseRow:
+        """Lock a course that the viewer may edit. A draft of somebody else answers like one that is not there."""
+        course = await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
+        if self.viewer.is_(Role.INSTRUCTOR):
+            mine = await tx.all(sql.TEACHES, ids=[course_id], viewer_id=self.viewer.user_id)
+            if not mine:
+                if course.published_at is None:
+                    raise NotFound("course")
+                raise Forbidden("only its own instructors can change a course")
+        _fresh(course.version, expected_version)
+        return course
+
+    async def _set_instructors(self, tx: Tx, course_id: UUID, ids: Sequence[UUID]) -> None:
+        wanted = list(dict.fromkeys(ids))
+        check = Checks()
+        if not 1 <= len(wanted) <= rules.INSTRUCTORS:
+            check.note(
+                "input.instructorIds", "OUT_OF_RANGE", "must be between {minimum} and {maximum}", minimum=1,
+                maximum=rules.INSTRUCTORS,
+            )  # fmt: skip
+        check.done()
+        if self.viewer.is_(Role.INSTRUCTOR) and self.viewer.user_id not in wanted:
+            raise Forbidden("an instructor cannot give a course away; ask an administrator")
+        teachers = set(await tx.all(sql.TEACHERS_AMONG, ids=wanted))
+        for index, user_id in enumerate(wanted):
+            if user_id not in teachers:
+                path = f"input.instructorIds.{index}"
+                check.note(path, "NOT_AN_INSTRUCTOR", "is not an instructor of this organisation")
+        check.done()
+        await tx.execute(sql.CLEAR_INSTRUCTORS, course_id=course_id)
+        rows = [
+            {"course_id": course_id, "user_id": user_id, "position": position}
+            for position, user_id in enumerate(wanted, 1)
+        ]
+        await tx.execute_many(sql.ADD_INSTRUCTOR, rows)
+
+
+def _titled(title: str, description: str) -> tuple[str, str]:
+    check = Checks()
+    title = check("input.title", line, title, minimum=1, maximum=rules.TITLE)
+    description = check("input.description", rules.rich_text, description, maximum=rules.DESCRIPTION)
+    check.done()
+    return title, description
+
+
+def _outlined(check: Checks, lesson: LessonOutline, path: str) -> dict[str, Any]:
+    given = {name: getattr(lesson, name) for name in ("title", "summary", "is_required", "weight", "completion")}
+    return {**LESSON_DEFAULTS, **rules.lesson_fields(check, given, path)}
+
+
+def _block_rows(check: Checks, lesson_id: UUID, blocks: Sequence[Block]) -> list[dict[str, Any]]:
+    if len(blocks) > rules.BLOCKS:
+        check.note("input.blocks", "TOO_MANY", "may have at most {maximum} entries", maximum=rules.BLOCKS)
+    rows = [
+        _block_row(check, lesson_id, index + 1, block, f"input.blocks.{index}") for index, block in enumerate(blocks)
+    ]
+    if len({row["id"] for row in rows}) < len(rows):
+        check.note("input.blocks", "ORDER_DUPLICATE", "is in the list twice")
+    return rows
+
+
+def _block_row(check: Checks, lesson_id: UUID, position: int, block: Block, path: str) -> dict[str, Any]:
+    kind = str(block["kind"])
+    return {
+        "id": block.get("id") or new_id(),
+        "lesson_id": lesson_id,
+        "position": position,
+        "kind": kind,
+        "title": check(f"{path}.title", line, block.get("title") or "", maximum=rules.TITLE),
+        "content": Jsonb(rules.block_content(check, kind, block, path)),
+    }
+
+
+def _fresh(version: int, expected: int | None) -> None:
+    if expected is not None and expected != version:
+        raise Conflict(
+            "this was changed meanwhile; read it again and repeat your change", code="VERSION_CONFLICT", current=version
+        )
+
+
+def _room(present: int, maximum: int) -> None:
+    if present >= maximum:
+        raise Conflict("may have at most {maximum} entries", code="TOO_MANY", maximum=maximum)
