@@ -216,7 +216,7 @@ class CatalogService:
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
 
     async def delete_course(self, course_id: UUID, *, expected_version: int | None = None) -> UUID:
-        """Take a course away from everybody; nothing that learners did is lost. Raises: NotFound, Forbidden, Conflict."""
+        """Take a course away; nothing that learners did is lost. Raises: NotFound, Forbidden, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
             await self._own_course(tx, course_id, expected_version)

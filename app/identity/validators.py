@@ -122,7 +122,7 @@ def email(value: str) -> str:
         raise wrong
     try:
         found = email_validator.validate_email(
-            value.strip(), check_deliverability=False, allow_smtputf8=False, test_environment=True
+            value.strip(), check_deliverability=False, allow_smtputf8=False, strict=True, test_environment=True
         )
     except (email_validator.EmailNotValidError, UnicodeError) as error:
         raise wrong from error

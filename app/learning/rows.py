@@ -1,0 +1,107 @@
+"""Rows of the learning room, as its statements return them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class EnrollmentRow:
+    """A learner's place in a course; ``is_open`` is whether the course is published and not deleted."""
+
+    id: UUID
+    course_id: UUID
+    user_id: UUID
+    status: str
+    cycle: int
+    enrolled_at: datetime
+    dropped_at: datetime | None
+    completed_at: datetime | None
+    last_lesson_id: UUID | None
+    last_activity_at: datetime | None
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LessonProgressRow:
+    """What a learner has done in a lesson."""
+
+    enrollment_id: UUID
+    lesson_id: UUID
+    percent: Decimal
+    position_seconds: Decimal
+    position_at: datetime | None
+    watched: dict[str, list[list[float]]]
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CourseProgressRow:
+    """Weights and numbers of a course's lessons for one learner; optional lessons do not count."""
+
+    course_id: UUID
+    total_weight: int
+    done_weight: int
+    total_lessons: int
+    completed_lessons: int
+
+
+@dataclass(frozen=True, slots=True)
+class LessonFacts:
+    """What decides how a lesson is completed."""
+
+    id: UUID
+    course_id: UUID
+    completion: str
+    video_threshold: Decimal
+    is_public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFacts:
+    """A video block of a lesson and its length, as its author gave it."""
+
+    lesson_id: UUID
+    block_id: UUID
+    duration_seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event that was accepted earlier."""
+
+    enrollment_id: UUID
+    lesson_id: UUID
+    client_event_id: UUID
+    kind: str
+    payload: dict[str, Any]
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeRow:
+    """The lesson where a learner goes on."""
+
+    course_id: UUID
+    lesson_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class CourseFacts:
+    """What an event about a course says of it."""
+
+    id: UUID
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class CountRow:
+    """A number that belongs to a course."""
+
+    course_id: UUID
+    count: int

@@ -1,0 +1,426 @@
+"""Learners' use cases: enrolling, progress that may come late, twice and out of order, completion exactly once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from app.db import idempotency
+from app.db.database import Operation
+from app.db.ids import new_id
+from app.db.outbox import publish
+from app.db.paging import Page, PageRequest, key_params, page_of
+from app.db.transaction import Tx
+from app.errors import Conflict, Invalid, NotFound
+from app.i18n import message
+from app.identity.validators import Checks, line
+from app.learning import rules
+from app.learning import statements as sql
+from app.learning.rows import (
+    CourseProgressRow,
+    EnrollmentRow,
+    LessonFacts,
+    LessonProgressRow,
+    ResumeRow,
+    StoredEvent,
+)
+from app.viewer import Action, Viewer
+
+BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedEvent:
+    """An event as a client sent it."""
+
+    client_event_id: UUID
+    lesson_id: UUID
+    kind: rules.EventKind
+    occurred_at: datetime
+    percent: Decimal | None = None
+    position: float | None = None
+    block_id: UUID | None = None
+    ranges: tuple[rules.Range, ...] = ()
+    span_started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """P3: what became of one event: ACCEPTED, DUPLICATE, or REJECTED with a code and a sentence."""
+
+    client_event_id: UUID
+    status: str
+    code: str | None = None
+    message: str | None = None
+
+
+REASONS = {
+    "LESSON_NOT_FOUND": message("this lesson does not exist or is not available"),
+    "NOT_ENROLLED": message("enrol in the course first"),
+    "COVERAGE_REQUIRED": message("this lesson is completed by watching its videos"),
+    "IMPLAUSIBLE": message("these parts of the video cannot have been watched in that time"),
+    "EVENT_INVALID": message("this event cannot be read; check its values"),
+}
+
+
+class LearningService:
+    """One operation's use cases in one tenant."""
+
+    def __init__(
+        self, db: Operation, viewer: Viewer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.db = db
+        self.viewer = viewer
+        self._clock = clock
+
+    # --- enrolment
+
+    async def enroll(self, course_id: UUID, *, idempotency_key: str | None = None) -> EnrollmentRow:
+        """Enrol the viewer in a published course; asking again, from another tab too, gives the same enrolment.
+
+        E1: after unenrolling, the same row is taken up again with its progress. E10: one event, one welcome.
+
+        Raises: Unauthenticated, Forbidden, NotFound (no such published course), Invalid, Conflict (key reused).
+        """
+        user_id = self.viewer.require(Action.LEARN)
+        check = Checks()
+        key = check("input.idempotencyKey", line, idempotency_key, minimum=8, maximum=100) if idempotency_key else None
+        check.done()
+        async with self.db.write() as tx:
+            if key is not None:
+                first = await idempotency.recall(tx, user_id, key, "enroll", str(course_id))
+                if first is not None:
+                    return await tx.one(sql.ENROLLMENT, "enrollment", id=first)
+            course = await tx.one(sql.PUBLISHED_COURSE, "course", id=course_id)
+            enrollment_id = await tx.scalar(sql.ADD, id=new_id(), course_id=course_id, user_id=user_id)
+            started = enrollment_id
+            if enrollment_id is None:
+                present = await tx.one(sql.MINE_FOR_UPDATE, "enrollment", course_id=course_id, user_id=user_id)
+                enrollment_id = present.id
+                started = await tx.scalar(sql.REACTIVATE, id=present.id)
+            if started is not None:
+                await self._publish(tx, "enrolled", enrollment_id, course_id, course.title)
+            if key is not None:
+                await idempotency.settle(tx, user_id, key, enrollment_id)
+            return await tx.one(sql.ENROLLMENT, "enrollment", id=enrollment_id)
+
+    async def unenroll(self, course_id: UUID) -> EnrollmentRow:
+        """Leave a course; what was done is kept for a return. Raises: NotFound (not enrolled)."""
+        user_id = self.viewer.require(Action.LEARN)
+        async with self.db.write() as tx:
+            dropped = await tx.scalar(sql.DROP, course_id=course_id, user_id=user_id)
+            if dropped is None:
+                raise NotFound("enrollment")
+            await self._publish(tx, "unenrolled", dropped, course_id, "")
+            return await tx.one(sql.ENROLLMENT, "enrollment", id=dropped)
+
+    async def my_enrollments(self, page: PageRequest, filters: Mapping[str, Any]) -> Page[EnrollmentRow]:
+        """A page of the viewer's enrolments, the newest first; without those that were left unless asked for."""
+        return await self._page(page, self._mine(filters))
+
+    async def count_my_enrollments(self, filters: Mapping[str, Any]) -> int:
+        """How many enrolments the viewer has with these filters."""
+        return await self._count(self._mine(filters))
+
+    async def enrollments(self, page: PageRequest, filters: Mapping[str, Any]) -> Page[EnrollmentRow]:
+        """A page of everybody's enrolments: any for an administrator, in one's own courses for an instructor."""
+        return await self._page(page, self._everybodys(filters))
+
+    async def count_enrollments(self, filters: Mapping[str, Any]) -> int:
+        """How many enrolments there are with these filters."""
+        return await self._count(self._everybodys(filters))
+
+    def _mine(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+        wanted = {**filters, "user_id": self.viewer.require(Action.READ_SELF)}
+        return wanted if "status" in wanted else {**wanted, "live": True}
+
+    def _everybodys(self, filters: Mapping[str, Any]) -> dict[str, Any]:
+        own = self.viewer.require(Action.READ_ENROLLMENTS)
+        return dict(filters) if self.viewer.may(Action.EDIT_ANY_COURSE) else {**filters, "teacher_id": own}
+
+    async def _page(self, page: PageRequest, wanted: dict[str, Any]) -> Page[EnrollmentRow]:
+        statement = sql.enrollment_page(frozenset(wanted), page.key is not None, page.backward)
+        wanted.pop("live", None)
+        async with self.db.read() as tx:
+            return page_of(page, await tx.all(statement, **key_params(page), **wanted))
+
+    async def _count(self, wanted: dict[str, Any]) -> int:
+        statement = sql.enrollment_count(frozenset(wanted))
+        wanted.pop("live", None)
+        async with self.db.read() as tx:
+            return await tx.scalar(statement, **wanted) or 0
+
+    # --- reading progress, always the viewer's own (P11)
+
+    async def my_enrollment_by_course(self, ids: list[UUID]) -> list[EnrollmentRow]:
+        """The viewer's enrolments in these courses, those that were left too."""
+        if self.viewer.user_id is None:
+            return []
+        async with self.db.read() as tx:
+            return await tx.all(sql.MY_ENROLLMENTS_BY_COURSE, ids=ids, user_id=self.viewer.user_id)
+
+    async def my_progress_by_lesson(self, ids: list[UUID]) -> list[LessonProgressRow]:
+        """What the viewer has done in these lessons."""
+        if self.viewer.user_id is None:
+            return []
+        async with self.db.read() as tx:
+            return await tx.all(sql.MY_PROGRESS_BY_LESSON, ids=ids, user_id=self.viewer.user_id)
+
+    async def my_progress_by_course(self, ids: list[UUID]) -> list[CourseProgressRow]:
+        """How far the viewer is in these courses."""
+        if self.viewer.user_id is None:
+            return []
+        async with self.db.read() as tx:
+            return await tx.all(sql.COURSE_PROGRESS, ids=ids, user_id=self.viewer.user_id)
+
+    async def my_resume_by_course(self, ids: list[UUID]) -> list[ResumeRow]:
+        """Where the viewer goes on in these courses: the last lesson touched while it is open, else the first open."""
+        if self.viewer.user_id is None:
+            return []
+        async with self.db.read() as tx:
+            first = await tx.all(sql.FIRST_OPEN_LESSON, ids=ids, user_id=self.viewer.user_id)
+            last = await tx.all(sql.LAST_TOUCHED_OPEN, ids=ids, user_id=self.viewer.user_id)
+        return list({row.course_id: row for row in (*first, *last)}.values())
+
+    async def enrollment_count_by_course(self, ids: list[UUID]) -> dict[UUID, int]:
+        """How many learners these courses have."""
+        async with self.db.read() as tx:
+            return {row.course_id: row.count for row in await tx.all(sql.LEARNER_COUNTS, ids=ids)}
+
+    # --- progress
+
+    async def complete_lesson(self, lesson_id: UUID, *, client_event_id: UUID | None = None) -> UUID:
+        """Mark a lesson as done; doing it again changes nothing. Returns its course.
+
+        Raises: Unauthenticated, Forbidden, NotFound (lesson), Conflict (NOT_ENROLLED, COVERAGE_REQUIRED).
+        """
+        event = ReportedEvent(
+            client_event_id or new_id(), lesson_id, rules.EventKind.COMPLETED, self._clock(), Decimal(100)
+        )
+        [outcome], course_ids = await self.sync_progress([event])
+        if outcome.status == "REJECTED":
+            if outcome.code == "LESSON_NOT_FOUND":
+                raise NotFound("lesson")
+            raise Conflict(outcome.message or "", code=outcome.code)
+        return course_ids[0]
+
+    async def sync_progress(self, reported: Sequence[ReportedEvent]) -> tuple[list[Outcome], list[UUID]]:
+        """Take a batch of events, each on its own merits; returns their outcomes in order, and the courses concerned.
+
+        One transaction and a constant number of statements, whatever the size. The learner's enrolments are locked
+        first, so that two devices take turns and nobody is asked to try again (P12).
+
+        Raises: Unauthenticated, Forbidden, Invalid (more than 500 events).
+        """
+        user_id = self.viewer.require(Action.LEARN)
+        if len(reported) > BATCH:
+            check = Checks()
+            check.note("input.events", "TOO_MANY", "may have at most {maximum} entries", maximum=BATCH)
+            raise Invalid(fields=check.problems)
+        if not reported:
+            return [], []
+        async with self.db.write() as tx:
+            batch = await self._gather(tx, user_id, reported)
+            outcomes = [batch.judge(event) for event in reported]
+            if batch.accepted:
+                await self._apply(tx, batch)
+            return outcomes, sorted({enrollment.course_id for enrollment in batch.touched()})
+
+    async def _gather(self, tx: Tx, user_id: UUID, reported: Sequence[ReportedEvent]) -> _Batch:
+        lesson_ids = list({event.lesson_id for event in reported})
+        facts = {row.id: row for row in await tx.all(sql.LESSON_FACTS, ids=lesson_ids)}
+        course_ids = list({row.course_id for row in facts.values()})
+        live = await tx.all(sql.LIVE_FOR_UPDATE, user_id=user_id, ids=course_ids)
+        videos: dict[UUID, dict[str, int]] = defaultdict(dict)
+        for video in await tx.all(sql.VIDEOS, ids=lesson_ids):
+            videos[video.lesson_id][str(video.block_id)] = video.duration_seconds
+        known = await tx.all(sql.KNOWN_EVENTS, user_id=user_id, ids=[event.client_event_id for event in reported])
+        lessons = {
+            row.id: rules.Lesson(row.completion, row.video_threshold, videos.get(row.id, {})) for row in facts.values()
+        }
+        return _Batch(user_id, self._clock(), facts, lessons, {row.course_id: row for row in live}, set(known))
+
+    async def _apply(self, tx: Tx, batch: _Batch) -> None:
+        await tx.execute_many(sql.ADD_EVENT, [batch.stored(event) for event in batch.accepted])
+        keys = {(batch.enrollment(event).id, event.lesson_id): event for event in batch.accepted}
+        ids = {"enrollment_ids": list({key[0] for key in keys}), "ids": list({key[1] for key in keys})}
+        events: dict[tuple[UUID, UUID], list[rules.Event]] = defaultdict(list)
+        for row in await tx.all(sql.STORED_EVENTS, **ids):
+            events[row.enrollment_id, row.lesson_id].append(event_of(row))
+        before = {(row.enrollment_id, row.lesson_id): progress_of_row(row) for row in await tx.all(sql.PROGRESS, **ids)}
+        rows = []
+        for key, sample in keys.items():
+            state = rules.progress_of(events[key], batch.lessons[key[1]], before.get(key))
+            rows.append(
+                {
+                    "enrollment_id": key[0], "lesson_id": key[1], "user_id": batch.user_id,
+                    "course_id": batch.enrollment(sample).course_id, "percent": state.percent,
+                    "position_seconds": state.position, "position_at": state.position_at,
+                    "watched": Jsonb(dict(state.watched)), "started_at": state.started_at,
+                    "completed_at": state.completed_at,
+                }
+            )  # fmt: skip
+        await tx.execute_many(sql.PUT_PROGRESS, rows)
+        await tx.execute_many(sql.ACTIVITY, batch.activity())
+        await self._complete_courses(tx, batch)
+
+    async def _complete_courses(self, tx: Tx, batch: _Batch) -> None:
+        """P9, P10: whoever finds ``completed_at`` null completes the course, and says so in the same transaction."""
+        touched = {enrollment.course_id: enrollment for enrollment in batch.touched()}
+        progress = await tx.all(sql.COURSE_PROGRESS, ids=list(touched), user_id=batch.user_id)
+        full = [row.course_id for row in progress if rules.is_complete(row.done_weight, row.total_weight)]
+        if not full:
+            return
+        completed = await tx.all(sql.COMPLETE, ids=[touched[course_id].id for course_id in full])
+        for course in await tx.all(sql.TITLES, ids=completed):
+            await self._publish(tx, "course_completed", touched[course.id].id, course.id, course.title)
+
+    async def _publish(self, tx: Tx, kind: str, enrollment_id: UUID, course_id: UUID, title: str) -> None:
+        payload = {
+            "enrollment_id": str(enrollment_id),
+            "course_id": str(course_id),
+            "course_title": title,
+            "user_id": str(self.viewer.user_id),
+        }
+        await publish(tx, kind, payload)
+
+
+class _Batch:
+    """What is known while a batch of events is judged."""
+
+    def __init__(
+        self,
+        user_id: UUID,
+        now: datetime,
+        facts: Mapping[UUID, LessonFacts],
+        lessons: Mapping[UUID, rules.Lesson],
+        live: Mapping[UUID, EnrollmentRow],
+        known: set[UUID],
+    ) -> None:
+        self.user_id = user_id
+        self.lessons = lessons
+        self.accepted: list[ReportedEvent] = []
+        self._now = now
+        self._facts = facts
+        self._live = live
+        self._known = known
+
+    def judge(self, event: ReportedEvent) -> Outcome:
+        """P3: decide on one event, and remember it when it counts."""
+        if event.client_event_id in self._known:
+            return Outcome(event.client_event_id, "DUPLICATE")
+        code = self._refusal(event)
+        if code is not None:
+            return Outcome(event.client_event_id, "REJECTED", code, REASONS[code])
+        self._known.add(event.client_event_id)
+        self.accepted.append(event)
+        return Outcome(event.client_event_id, "ACCEPTED")
+
+    def _refusal(self, event: ReportedEvent) -> str | None:
+        facts = self._facts.get(event.lesson_id)
+        if facts is None:
+            return "LESSON_NOT_FOUND"
+        if facts.course_id not in self._live:
+            return "NOT_ENROLLED" if facts.is_public else "LESSON_NOT_FOUND"
+        if not _is_sane(event):
+            return "EVENT_INVALID"
+        if event.kind == rules.EventKind.COMPLETED and self.lessons[event.lesson_id].by_coverage:
+            return "COVERAGE_REQUIRED"
+        if not rules.is_plausible(self._clamped(event)):
+            return "IMPLAUSIBLE"
+        return None
+
+    def enrollment(self, event: ReportedEvent) -> EnrollmentRow:
+        """The enrolment an accepted event belongs to."""
+        return self._live[self._facts[event.lesson_id].course_id]
+
+    def touched(self) -> list[EnrollmentRow]:
+        """The enrolments of all events of the batch, accepted or known before."""
+        courses = {facts.course_id for facts in self._facts.values()}
+        return [row for course_id, row in self._live.items() if course_id in courses]
+
+    def stored(self, event: ReportedEvent) -> dict[str, Any]:
+        """The row of ``progress_events``; its times are clamped, so that what is read later is what counted."""
+        clamped = self._clamped(event)
+        payload = {
+            "percent": None if clamped.percent is None else str(clamped.percent),
+            "position": clamped.position,
+            "block_id": clamped.block_id,
+            "ranges": [list(pair) for pair in clamped.ranges],
+            "span": None if clamped.span is None else list(clamped.span),
+        }
+        return {
+            "user_id": self.user_id,
+            "client_event_id": event.client_event_id,
+            "enrollment_id": self.enrollment(event).id,
+            "lesson_id": event.lesson_id,
+            "kind": event.kind.value,
+            "payload": Jsonb(payload),
+            "occurred_at": clamped.occurred_at,
+        }
+
+    def activity(self) -> list[dict[str, Any]]:
+        """For each enrolment, the lesson of its latest event."""
+        latest: dict[UUID, tuple[datetime, int, UUID]] = {}
+        for event in self.accepted:
+            enrollment = self.enrollment(event)
+            moment = rules.clamp(event.occurred_at, enrollment.enrolled_at, self._now)
+            mark = (moment, event.client_event_id.int, event.lesson_id)
+            latest[enrollment.id] = max(mark, latest.get(enrollment.id, mark))
+        return [{"id": key, "at": mark[0], "lesson_id": mark[2]} for key, mark in latest.items()]
+
+    def _clamped(self, event: ReportedEvent) -> rules.Event:
+        enrolled_at = self.enrollment(event).enrolled_at
+        at = rules.clamp(event.occurred_at, enrolled_at, self._now)
+        span = None
+        if event.span_started_at is not None:
+            started = rules.clamp(event.span_started_at, enrolled_at, self._now)
+            span = (min(started, at).timestamp(), at.timestamp())
+        return rules.Event(
+            event.client_event_id, event.kind, at, event.percent, event.position,
+            str(event.block_id) if event.block_id else None, tuple(rules.union(event.ranges)), span,
+        )  # fmt: skip
+
+
+def _is_sane(event: ReportedEvent) -> bool:
+    return (
+        (event.percent is None or 0 <= event.percent <= 100)
+        and (event.position is None or 0 <= event.position <= rules.LONGEST)
+        and len(event.ranges) <= rules.MAX_RANGES
+        and all(0 <= start <= end <= rules.LONGEST for start, end in event.ranges)
+        and (not event.ranges or event.block_id is not None)
+    )
+
+
+def event_of(row: StoredEvent) -> rules.Event:
+    """A stored event as the rules see it."""
+    payload = row.payload
+    return rules.Event(
+        client_event_id=row.client_event_id,
+        kind=rules.EventKind(row.kind),
+        occurred_at=row.occurred_at,
+        percent=None if payload["percent"] is None else Decimal(payload["percent"]),
+        position=payload["position"],
+        block_id=payload["block_id"],
+        ranges=tuple((start, end) for start, end in payload["ranges"]),
+        span=None if payload["span"] is None else (payload["span"][0], payload["span"][1]),
+    )
+
+
+def progress_of_row(row: LessonProgressRow) -> rules.Progress:
+    """A stored state as the rules see it."""
+    return rules.Progress(
+        percent=row.percent,
+        position=float(row.position_seconds),
+        position_at=row.position_at,
+        watched={block: [(start, end) for start, end in ranges] for block, ranges in row.watched.items()},
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+    )

@@ -1,0 +1,284 @@
+"""The learning room's SQL."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    DateTime,
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from app.catalog.tables import course_instructors, courses, lesson_blocks, lessons, modules
+from app.db.paging import Order, keyset
+from app.db.statements import Statement
+from app.learning.rows import (
+    CountRow,
+    CourseFacts,
+    CourseProgressRow,
+    EnrollmentRow,
+    LessonFacts,
+    LessonProgressRow,
+    ResumeRow,
+    StoredEvent,
+    VideoFacts,
+)
+from app.learning.tables import enrollments, lesson_progress, progress_events
+
+TIME = DateTime(timezone=True)
+_ID = bindparam("id", type_=Uuid)
+_IDS = bindparam("ids", type_=ARRAY(Uuid))
+_USER = bindparam("user_id", type_=Uuid)
+_COURSE = bindparam("course_id", type_=Uuid)
+
+_OPEN = and_(courses.c.published_at.is_not(None), courses.c.deleted_at.is_(None))
+_ENROLLMENT = (
+    *(enrollments.c[name] for name in EnrollmentRow.__dataclass_fields__ if name != "is_open"),
+    _OPEN.label("is_open"),
+)
+_ALIVE = and_(lessons.c.deleted_at.is_(None), modules.c.deleted_at.is_(None))
+
+
+def _enrollments() -> Select[tuple[object, ...]]:
+    return select(*_ENROLLMENT).join(courses, courses.c.id == enrollments.c.course_id)
+
+
+PUBLISHED_COURSE = Statement(select(courses.c.id, courses.c.title).where(courses.c.id == _ID, _OPEN), CourseFacts)
+TITLES = Statement(select(courses.c.id, courses.c.title).where(courses.c.id == any_(_IDS)), CourseFacts)
+ENROLLMENT = Statement(_enrollments().where(enrollments.c.id == _ID), EnrollmentRow)
+MINE_FOR_UPDATE = Statement(
+    _enrollments()
+    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER)
+    .with_for_update(of=enrollments),
+    EnrollmentRow,
+)
+# Two tabs arrive at once: one inserts, the other waits here and then finds the row.
+ADD = Statement(
+    upsert(enrollments)
+    .values(
+        id=_ID,
+        course_id=_COURSE,
+        user_id=_USER,
+        status="active",
+        enrolled_at=func.now(),
+    )
+    .on_conflict_do_nothing(constraint="uq_enrollments_course_user")
+    .returning(enrollments.c.id),
+    UUID,
+)
+REACTIVATE = Statement(
+    update(enrollments)
+    .where(enrollments.c.id == _ID, enrollments.c.status == "dropped")
+    .values(
+        status=case((enrollments.c.completed_at.is_not(None), "completed"), else_="active"),
+        dropped_at=null(),
+        updated_at=func.now(),
+    )
+    .returning(enrollments.c.id),
+    UUID,
+)
+DROP = Statement(
+    update(enrollments)
+    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER, enrollments.c.status != "dropped")
+    .values(status="dropped", dropped_at=func.now(), updated_at=func.now())
+    .returning(enrollments.c.id),
+    UUID,
+)
+# P9: of two devices that finish the last lessons at once, one finds completed_at null.
+COMPLETE = Statement(
+    update(enrollments)
+    .where(enrollments.c.id == any_(_IDS), enrollments.c.completed_at.is_(None), enrollments.c.status == "active")
+    .values(status="completed", completed_at=func.now(), updated_at=func.now())
+    .returning(enrollments.c.course_id),
+    UUID,
+)
+ACTIVITY = Statement(
+    update(enrollments)
+    .where(
+        enrollments.c.id == _ID,
+        or_(enrollments.c.last_activity_at.is_(None), enrollments.c.last_activity_at <= bindparam("at", type_=TIME)),
+    )
+    .values(last_lesson_id=bindparam("lesson_id", type_=Uuid), last_activity_at=bindparam("at", type_=TIME)),
+    int,
+)
+
+LESSON_FACTS = Statement(
+    select(
+        lessons.c.id,
+        lessons.c.course_id,
+        lessons.c.completion,
+        lessons.c.video_threshold,
+        _OPEN.label("is_public"),
+    )
+    .join(modules, modules.c.id == lessons.c.module_id)
+    .join(courses, courses.c.id == lessons.c.course_id)
+    .where(lessons.c.id == any_(_IDS), _ALIVE),
+    LessonFacts,
+)
+# Locked in the order of their ids, so that two devices of one learner never wait for each other in a circle.
+LIVE_FOR_UPDATE = Statement(
+    _enrollments()
+    .where(
+        enrollments.c.user_id == _USER,
+        enrollments.c.course_id == any_(_IDS),
+        enrollments.c.status != "dropped",
+    )
+    .order_by(enrollments.c.id)
+    .with_for_update(of=enrollments),
+    EnrollmentRow,
+)
+_SECONDS = cast(lesson_blocks.c.content["duration_seconds"].astext, Integer)
+VIDEOS = Statement(
+    select(lesson_blocks.c.lesson_id, lesson_blocks.c.id.label("block_id"), _SECONDS.label("duration_seconds"))
+    .where(lesson_blocks.c.lesson_id == any_(_IDS), lesson_blocks.c.kind == "video", _SECONDS > 0)
+    .order_by(lesson_blocks.c.lesson_id, lesson_blocks.c.id),
+    VideoFacts,
+)
+KNOWN_EVENTS = Statement(
+    select(progress_events.c.client_event_id).where(
+        progress_events.c.user_id == _USER, progress_events.c.client_event_id == any_(_IDS)
+    ),
+    UUID,
+)
+ADD_EVENT = Statement(
+    upsert(progress_events)
+    .values(
+        {
+            column.name: bindparam(column.name, type_=column.type)
+            for column in progress_events.c
+            if column.name != "created_at"
+        }
+    )
+    .on_conflict_do_nothing(),
+    int,
+)
+STORED_EVENTS = Statement(
+    select(*(progress_events.c[name] for name in StoredEvent.__dataclass_fields__)).where(
+        progress_events.c.enrollment_id == any_(bindparam("enrollment_ids", type_=ARRAY(Uuid))),
+        progress_events.c.lesson_id == any_(_IDS),
+    ),
+    StoredEvent,
+)
+_PROGRESS = tuple(lesson_progress.c[name] for name in LessonProgressRow.__dataclass_fields__)
+PROGRESS = Statement(
+    select(*_PROGRESS).where(
+        lesson_progress.c.enrollment_id == any_(bindparam("enrollment_ids", type_=ARRAY(Uuid))),
+        lesson_progress.c.lesson_id == any_(_IDS),
+    ),
+    LessonProgressRow,
+)
+_STATE = {
+    name: bindparam(name, type_=lesson_progress.c[name].type, required=True)
+    for name in ("percent", "position_seconds", "position_at", "watched", "started_at", "completed_at")
+}
+PUT_PROGRESS = Statement(
+    upsert(lesson_progress)
+    .values(
+        enrollment_id=bindparam("enrollment_id", type_=Uuid),
+        lesson_id=bindparam("lesson_id", type_=Uuid),
+        course_id=_COURSE,
+        user_id=_USER,
+        **_STATE,
+    )
+    .on_conflict_do_update(index_elements=["enrollment_id", "lesson_id"], set_={**_STATE, "updated_at": func.now()}),
+    int,
+)
+_DONE = and_(lessons.c.is_required, lesson_progress.c.completed_at.is_not(None))
+COURSE_PROGRESS = Statement(
+    select(
+        lessons.c.course_id,
+        func.coalesce(func.sum(lessons.c.weight).filter(lessons.c.is_required), 0).label("total_weight"),
+        func.coalesce(func.sum(lessons.c.weight).filter(_DONE), 0).label("done_weight"),
+        func.count().filter(lessons.c.is_required).label("total_lessons"),
+        func.count().filter(_DONE).label("completed_lessons"),
+    )
+    .join(modules, modules.c.id == lessons.c.module_id)
+    .outerjoin(lesson_progress, and_(lesson_progress.c.lesson_id == lessons.c.id, lesson_progress.c.user_id == _USER))
+    .where(lessons.c.course_id == any_(_IDS), _ALIVE)
+    .group_by(lessons.c.course_id),
+    CourseProgressRow,
+)
+MY_ENROLLMENTS_BY_COURSE = Statement(
+    _enrollments().where(enrollments.c.course_id == any_(_IDS), enrollments.c.user_id == _USER), EnrollmentRow
+)
+MY_PROGRESS_BY_LESSON = Statement(
+    select(*_PROGRESS).where(lesson_progress.c.lesson_id == any_(_IDS), lesson_progress.c.user_id == _USER),
+    LessonProgressRow,
+)
+# The first lesson, in course order, that is not done; the last touched one is preferred by the service.
+FIRST_OPEN_LESSON = Statement(
+    select(lessons.c.course_id, lessons.c.id.label("lesson_id"))
+    .distinct(lessons.c.course_id)
+    .join(modules, modules.c.id == lessons.c.module_id)
+    .outerjoin(lesson_progress, and_(lesson_progress.c.lesson_id == lessons.c.id, lesson_progress.c.user_id == _USER))
+    .where(lessons.c.course_id == any_(_IDS), _ALIVE, lesson_progress.c.completed_at.is_(None))
+    .order_by(lessons.c.course_id, modules.c.position, modules.c.id, lessons.c.position, lessons.c.id),
+    ResumeRow,
+)
+LAST_TOUCHED_OPEN = Statement(
+    select(enrollments.c.course_id, enrollments.c.last_lesson_id.label("lesson_id"))
+    .join(lessons, lessons.c.id == enrollments.c.last_lesson_id)
+    .join(modules, modules.c.id == lessons.c.module_id)
+    .outerjoin(
+        lesson_progress,
+        and_(lesson_progress.c.lesson_id == lessons.c.id, lesson_progress.c.enrollment_id == enrollments.c.id),
+    )
+    .where(
+        enrollments.c.user_id == _USER,
+        enrollments.c.course_id == any_(_IDS),
+        _ALIVE,
+        lesson_progress.c.completed_at.is_(None),
+    ),
+    ResumeRow,
+)
+LEARNER_COUNTS = Statement(
+    select(enrollments.c.course_id, func.count().label("count"))
+    .where(enrollments.c.course_id == any_(_IDS), enrollments.c.status != "dropped")
+    .group_by(enrollments.c.course_id),
+    CountRow,
+)
+
+ORDER = Order("enrollments:newest", (enrollments.c.enrolled_at, enrollments.c.id), descending=True)
+_FILTERS: dict[str, ColumnElement[bool]] = {
+    "user_id": enrollments.c.user_id == _USER,
+    "course_id": enrollments.c.course_id == _COURSE,
+    "status": enrollments.c.status == bindparam("status", type_=Text),
+    "live": enrollments.c.status != "dropped",
+    "teacher_id": select(course_instructors.c.course_id)
+    .where(
+        course_instructors.c.course_id == enrollments.c.course_id,
+        course_instructors.c.user_id == bindparam("teacher_id", type_=Uuid),
+    )
+    .exists(),
+}
+
+
+@lru_cache(maxsize=64)
+def enrollment_page(used: frozenset[str], after: bool, backward: bool) -> Statement[EnrollmentRow]:
+    """A page of enrolments with these filters, the newest first."""
+    query = _enrollments().where(*(_FILTERS[name] for name in sorted(used)))
+    return Statement(keyset(query, ORDER, after=after, backward=backward), EnrollmentRow)
+
+
+@lru_cache(maxsize=32)
+def enrollment_count(used: frozenset[str]) -> Statement[int]:
+    """How many enrolments there are with these filters."""
+    query = select(func.count()).select_from(enrollments).where(*(_FILTERS[name] for name in sorted(used)))
+    return Statement(query, int)
