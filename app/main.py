@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import HTTPConnection
 from starlette.routing import Route
 
 import schema
@@ -29,7 +28,7 @@ class Application:
         self.settings = settings
         self.platform = Platform(settings, owner_dsn)
         self.worker = Worker(self.platform)
-        self.graphql = GraphQLServer(schema.build(settings), self._context)
+        self.graphql = GraphQLServer(schema.build(settings), self._context, origins=settings.cors_origins)
         self.asgi = Starlette(
             routes=[
                 Route("/graphql", self.graphql),
@@ -70,7 +69,5 @@ class Application:
         finally:
             await self.close()
 
-    async def _context(self, connection: HTTPConnection) -> Context:
-        headers = {name.lower(): value for name, value in connection.headers.items()}
-        peer = connection.client.host if connection.client else None
+    async def _context(self, headers: Mapping[str, str], peer: str | None) -> Context:
         return Context(self.platform, await self.platform.reception.receive(headers, peer))

@@ -66,9 +66,7 @@ class Context:
         async def wake() -> None:
             await self.platform.wake_relay(tenant.id)
 
-        self._operation = Operation(
-            self.platform.database, tenant.handle, on_write=self._forget, on_published=wake
-        )
+        self._operation = Operation(self.platform.database, tenant.handle, on_write=self._forget, on_published=wake)
         return self._operation
 
     def _forget(self) -> None:
@@ -144,9 +142,7 @@ class Context:
 
 
 LOADERS = tuple(
-    name
-    for name, attribute in vars(Context).items()
-    if isinstance(attribute, cached_property) and "_by_" in name
+    name for name, attribute in vars(Context).items() if isinstance(attribute, cached_property) and "_by_" in name
 )
 
 Info = strawberry.Info[Context, None]

@@ -12,7 +12,9 @@ Row = TypeVar("Row")
 Value = TypeVar("Value")
 
 
-def many(fetch: Callable[[list[Key]], Awaitable[Iterable[Row]]], key: Callable[[Row], Key]) -> DataLoader[Key, list[Row]]:
+def many(
+    fetch: Callable[[list[Key]], Awaitable[Iterable[Row]]], key: Callable[[Row], Key]
+) -> DataLoader[Key, list[Row]]:
     """A loader of the rows that belong to a key, in the order in which ``fetch`` returns them."""
 
     async def load(keys: list[Key]) -> list[list[Row]]:
@@ -24,7 +26,9 @@ def many(fetch: Callable[[list[Key]], Awaitable[Iterable[Row]]], key: Callable[[
     return DataLoader(load)
 
 
-def one(fetch: Callable[[list[Key]], Awaitable[Iterable[Row]]], key: Callable[[Row], Key]) -> DataLoader[Key, Row | None]:
+def one(
+    fetch: Callable[[list[Key]], Awaitable[Iterable[Row]]], key: Callable[[Row], Key]
+) -> DataLoader[Key, Row | None]:
     """A loader of the one row that has a key, or None."""
 
     async def load(keys: list[Key]) -> list[Row | None]:

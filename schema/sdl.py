@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from graphql import GraphQLSchema, build_schema, find_breaking_changes, find_dangerous_changes, lexicographic_sort_schema
+from graphql import (
+    GraphQLSchema,
+    build_schema,
+    find_breaking_changes,
+    find_dangerous_changes,
+    lexicographic_sort_schema,
+)
 from graphql.utilities import print_schema
 
 import schema

@@ -1,0 +1,288 @@
+"""GraphQL over HTTP and WebSocket: negotiation, limits of a request, and what refusals look like."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
+from functools import lru_cache
+from typing import Any
+
+import orjson
+from graphql import DocumentNode, FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, parse
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry import Schema
+from strawberry.asgi import GraphQL
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from app.errors import Refusal
+from app.http.resolution import tenant_required
+from app.http.responses import refusal_response
+from app.http.viewer import request_id
+from app.i18n import Locale, message, negotiate
+from schema.context import Context
+from schema.limits import root_fields
+from schema.presenting import present
+
+MAX_BODY = 100_000  # bytes
+MODERN, LEGACY = "application/graphql-response+json", "application/json"
+META = frozenset({"__typename", "__schema", "__type"})
+
+Receive_ = Callable[[Mapping[str, str], str | None], Awaitable[Context]]
+
+
+class BadRequest(Refusal):
+    """A request that is not GraphQL over HTTP."""
+
+    code = "BAD_REQUEST"
+
+    def __init__(self, text: str, status: int = 400, *, code: str | None = None, allow: str | None = None) -> None:
+        super().__init__(text, code=code)
+        self.http_status = status
+        self.allow = allow
+
+
+NOT_JSON = message("the body is not a JSON object with a query")
+
+
+class GraphQLServer:
+    """The ASGI application of ``/graphql``.
+
+    ``receive`` turns headers and the peer's address into a context; it raises a Refusal for a request that is not let
+    in. Conforms to the GraphQL-over-HTTP specification (all 61 audits of npm ``graphql-http``).
+    """
+
+    def __init__(self, schema: Schema, receive: Receive_, *, origins: list[str]) -> None:
+        self._schema = schema
+        self._receive = receive
+        self._sockets = Sockets(schema, receive, origins)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or WebSocket connection."""
+        if scope["type"] == "websocket":
+            await self._sockets(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        response = await self._answer(request)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        headers = lower(request.headers)
+        locale = negotiate(headers.get("accept-language"))
+        identifier = request_id(headers)
+        try:
+            media_type = accepted(headers.get("accept"))
+            body = await self._body(request)
+            context = await self._receive(headers, request.client.host if request.client else None)
+            context.request_id = identifier
+            locale = context.locale
+            result = await self._execute(request.method, body, context)
+        except Refusal as refusal:
+            response = refusal_response(refusal, locale, identifier)
+            if isinstance(refusal, BadRequest) and refusal.allow:
+                response.headers["Allow"] = refusal.allow
+            return response
+        return respond(result, media_type, locale, identifier)
+
+    async def _body(self, request: Request) -> dict[str, Any]:
+        if request.method == "GET":
+            given: dict[str, Any] = dict(request.query_params)
+            for name in ("variables", "extensions"):
+                if name in given:
+                    given[name] = _json(given[name].encode())
+        elif request.method == "POST":
+            content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if content_type != LEGACY:
+                raise BadRequest("send application/json", 415, code="UNSUPPORTED_MEDIA_TYPE")
+            given = _json(await _read(request))
+        else:
+            raise BadRequest("use GET or POST", 405, code="METHOD_NOT_ALLOWED", allow="GET, POST")
+        return checked(given)
+
+    async def _execute(self, method: str, body: dict[str, Any], context: Context) -> ExecutionResult:
+        query, name = body["query"], body.get("operationName")
+        if context.tenant is None and needs_tenant(query, name):
+            raise tenant_required()
+        allowed = {OperationType.QUERY} if method == "GET" else {OperationType.QUERY, OperationType.MUTATION}
+        try:
+            result = await self._schema.execute(
+                query,
+                variable_values=body.get("variables"),
+                context_value=context,
+                operation_name=name,
+                allowed_operation_types=allowed,
+            )
+        except InvalidOperationTypeError as error:
+            raise BadRequest(
+                "only queries can be sent this way; send mutations with POST and subscriptions over a WebSocket",
+                405, code="METHOD_NOT_ALLOWED", allow="POST",
+            ) from error  # fmt: skip
+        except CannotGetOperationTypeError:
+            return ExecutionResult(data=None, errors=[GraphQLError("Name the operation to run: operationName.")])
+        return result  # type: ignore[return-value]
+
+
+def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier: str) -> Response:
+    """The HTTP response of a result: 400 for request errors, but 200 with the older media type (specification, 6.4)."""
+    body: dict[str, Any] = {}
+    status = 200
+    if result.errors:
+        errors = [present(error, locale, identifier) for error in result.errors]
+        body["errors"] = [error.formatted for error in errors]
+        is_request_error = result.data is None and all(error.path is None for error in errors)
+        if is_request_error:
+            code = (errors[0].extensions or {}).get("code")
+            status = 503 if code in {"TIMEOUT", "UNAVAILABLE"} else 400 if media_type == MODERN else 200
+    if result.data is not None or "errors" not in body or status == 200:
+        body["data"] = result.data
+    if result.extensions:
+        body["extensions"] = result.extensions
+    return Response(
+        orjson.dumps(body),
+        status,
+        headers={
+            "Content-Type": f"{media_type}; charset=utf-8",
+            "X-Request-ID": identifier,
+            "Cache-Control": "no-store",
+            **({"Retry-After": "2"} if status == 503 else {}),
+        },
+    )
+
+
+def accepted(header: str | None) -> str:
+    """The media type of the answer. Raises BadRequest (406) when the client takes neither."""
+    if not header:
+        return LEGACY
+    best, best_quality = None, 0.0
+    for part in header.lower().split(","):
+        name, _, parameters = part.strip().partition(";")
+        quality = 1.0
+        for parameter in parameters.split(";"):
+            key, _, value = parameter.strip().partition("=")
+            if key == "q":
+                quality = float(value) if value.replace(".", "", 1).isdigit() else 0.0
+            if key == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
+                quality = 0.0
+        found = {MODERN: MODERN, LEGACY: LEGACY, "application/*": LEGACY, "*/*": LEGACY}.get(name.strip())
+        if found is not None and quality > best_quality:
+            best, best_quality = found, quality
+    if best is None:
+        raise BadRequest("accept application/graphql-response+json or application/json", 406, code="NOT_ACCEPTABLE")
+    return best
+
+
+def checked(given: object) -> dict[str, Any]:
+    """The parameters of a GraphQL request. Raises BadRequest when one has the wrong type."""
+    if not isinstance(given, dict):
+        raise BadRequest(NOT_JSON)
+    if not isinstance(given.get("query"), str) or not given["query"]:
+        raise BadRequest("the request has no query; send a GraphQL document in query")
+    for name, kinds in (("variables", dict), ("extensions", dict), ("operationName", str)):
+        if given.get(name) is not None and not isinstance(given[name], kinds):
+            raise BadRequest("variables and extensions must be objects, operationName a text")
+    return given
+
+
+async def _read(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > MAX_BODY:
+            raise BadRequest("the request is larger than 100 KB", 413, code="PAYLOAD_TOO_LARGE")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _json(text: bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(NOT_JSON) from error
+
+
+def lower(headers: Headers) -> dict[str, str]:
+    """Headers by their lower-case names."""
+    return {name.lower(): value for name, value in headers.items()}
+
+
+@lru_cache(maxsize=512)
+def _needs_tenant(query: str, name: str | None) -> bool:
+    try:
+        document: DocumentNode = parse(query, no_location=True, max_tokens=2000)
+    except GraphQLError:
+        return False
+    fragments = {d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)}
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    chosen = [d for d in operations if name is None or (d.name and d.name.value == name)]
+    return any(root_fields(operation, fragments)[0] - META for operation in chosen)
+
+
+def needs_tenant(query: str, name: str | None) -> bool:
+    """Whether an operation selects anything but the schema itself; False for what cannot be parsed."""
+    return _needs_tenant(query, name) if len(query) <= 10_000 else True
+
+
+class Waiting(Context):
+    """A WebSocket connection before it has said who it is."""
+
+    def __init__(self, websocket: WebSocket, locale: Locale, identifier: str) -> None:
+        self.websocket = websocket
+        self.locale = locale
+        self.request_id = identifier
+        self.connection_params: dict[str, object] | None = None
+        self.accepted: Context | None = None
+
+    def for_operation(self) -> Context:
+        """A context for one operation of the connection."""
+        if self.accepted is None or self.accepted.tenant is None:
+            raise tenant_required()
+        return self.accepted.for_operation()
+
+
+CLOSE_CODES = {401: 4401, 403: 4403, 404: 4404, 423: 4423, 503: 4503}
+
+
+class Sockets(GraphQL[Context, None]):
+    """``graphql-transport-ws``; who is asking is said in ``connection_init``, as headers would say it."""
+
+    def __init__(self, schema: Schema, receive: Receive_, origins: list[str]) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=10),
+            max_subscriptions_per_connection=50,
+            allowed_origins=origins,
+        )
+        self._receive_asker = receive
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        """A context that waits for ``connection_init``."""
+        assert isinstance(request, WebSocket)
+        headers = lower(request.headers)
+        return Waiting(request, negotiate(headers.get("accept-language")), request_id(headers))
+
+    async def on_ws_connect(self, context: Context) -> Any:
+        """Let the connection in, or close it with 4401, 4403, 4404 or 4423 and the refusal's code."""
+        assert isinstance(context, Waiting)
+        websocket = context.websocket
+        params = {name.lower(): str(value) for name, value in (context.connection_params or {}).items()}
+        headers = lower(websocket.headers)
+        given = {name: params[name] for name in ("authorization", "x-tenant-id", "accept-language") if name in params}
+        if "tenant" in params:
+            given.setdefault("x-tenant-id", params["tenant"])
+        try:
+            peer = websocket.client.host if websocket.client else None
+            context.accepted = await self._receive_asker({**headers, **given}, peer)
+        except Refusal as refusal:
+            await websocket.close(CLOSE_CODES.get(refusal.http_status, 4400), refusal.code)
+            raise WebSocketDisconnected from refusal
+        context.locale = context.accepted.locale
+        return {"requestId": context.request_id}
