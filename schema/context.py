@@ -15,7 +15,7 @@ from app.http.viewer import Asker
 from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
-from app.learning.rows import CourseProgressRow, EnrollmentRow, LessonProgressRow
+from app.learning.rows import CourseProgressRow, EnrollmentRow, LessonProgressRow, ResumeRow
 from app.learning.service import LearningService
 from app.platform import Platform
 from app.tenancy.records import Tenant
@@ -37,9 +37,11 @@ class Context:
         self.client: Client = asker.client
         self._operation: Operation | None = None
 
-    def for_operation(self) -> Context:
-        """A context of its own for one operation of this request or connection."""
-        return Context(self.platform, self.asker)
+    async def for_operation(self) -> Context:
+        """A context of its own for one operation of this request."""
+        made = Context(self.platform, self.asker)
+        made.request_id = self.request_id
+        return made
 
     async def close(self) -> None:
         """End the operation's snapshot."""
@@ -52,6 +54,11 @@ class Context:
         if self.tenant is None:
             raise tenant_required()
         return self.tenant
+
+    def enter(self, tenant: Tenant) -> None:
+        """Show what follows as the tenant that a log-in was just opened in."""
+        self.tenant = tenant
+        self.__dict__.pop("mask", None)
 
     @cached_property
     def mask(self) -> int:
@@ -121,6 +128,10 @@ class Context:
         return loaders.value(self.catalog.lesson_count_by_course, 0)
 
     @cached_property
+    def editable_by_course(self) -> DataLoader[UUID, bool]:
+        return loaders.value(self.catalog.taught_by_me, False)
+
+    @cached_property
     def members_by_id(self) -> DataLoader[UUID, MemberRow | None]:
         return loaders.one(self.identity.members_by_id, lambda row: row.user_id)
 
@@ -135,6 +146,10 @@ class Context:
     @cached_property
     def my_progress_by_course(self) -> DataLoader[UUID, CourseProgressRow | None]:
         return loaders.one(self.learning.my_progress_by_course, lambda row: row.course_id)
+
+    @cached_property
+    def my_resume_by_course(self) -> DataLoader[UUID, ResumeRow | None]:
+        return loaders.one(self.learning.my_resume_by_course, lambda row: row.course_id)
 
     @cached_property
     def enrollment_count_by_course(self) -> DataLoader[UUID, int]:

@@ -78,7 +78,8 @@ def invalid_fields(refusal: Invalid, locale: Locale) -> list[InvalidField]:
     ]
 
 
-def _said(refusal: Refusal, info: Any) -> dict[str, Any]:
+def said(refusal: Refusal, info: Any) -> dict[str, Any]:
+    """Code and sentence of a refusal, as every problem has them."""
     return {"code": refusal.code, "message": say(refusal.message, info.context.locale, refusal.params)}
 
 
@@ -86,42 +87,42 @@ class OnInvalid(ExceptionHandler[Invalid, ValidationProblem]):
     """Bad input."""
 
     def handle(self, exception: Invalid, *, field: StrawberryField, info: Any) -> ValidationProblem:
-        return ValidationProblem(**_said(exception, info), fields=invalid_fields(exception, info.context.locale))
+        return ValidationProblem(**said(exception, info), fields=invalid_fields(exception, info.context.locale))
 
 
 class OnNotFound(ExceptionHandler[NotFound, NotFoundProblem]):
     """Missing or hidden."""
 
     def handle(self, exception: NotFound, *, field: StrawberryField, info: Any) -> NotFoundProblem:
-        return NotFoundProblem(**_said(exception, info))
+        return NotFoundProblem(**said(exception, info))
 
 
 class OnForbidden(ExceptionHandler[Forbidden, ForbiddenProblem]):
     """Not allowed."""
 
     def handle(self, exception: Forbidden, *, field: StrawberryField, info: Any) -> ForbiddenProblem:
-        return ForbiddenProblem(**_said(exception, info))
+        return ForbiddenProblem(**said(exception, info))
 
 
 class OnConflict(ExceptionHandler[Conflict, ConflictProblem]):
     """Collides."""
 
     def handle(self, exception: Conflict, *, field: StrawberryField, info: Any) -> ConflictProblem:
-        return ConflictProblem(**_said(exception, info))
+        return ConflictProblem(**said(exception, info))
 
 
 class OnTooMany(ExceptionHandler[TooMany, LimitProblem]):
     """Too often."""
 
     def handle(self, exception: TooMany, *, field: StrawberryField, info: Any) -> LimitProblem:
-        return LimitProblem(**_said(exception, info), retry_after=exception.retry_after)
+        return LimitProblem(**said(exception, info), retry_after=exception.retry_after)
 
 
 class OnUnavailable(ExceptionHandler[Unavailable, UnavailableProblem]):
     """Away."""
 
     def handle(self, exception: Unavailable, *, field: StrawberryField, info: Any) -> UnavailableProblem:
-        return UnavailableProblem(**_said(exception, info), retry_after=exception.retry_after)
+        return UnavailableProblem(**said(exception, info), retry_after=exception.retry_after)
 
 
 HANDLERS = (OnInvalid(), OnNotFound(), OnForbidden(), OnConflict(), OnTooMany(), OnUnavailable())

@@ -30,7 +30,7 @@ class OperationScope(SchemaExtension):
         self._seconds = seconds
 
     async def on_operation(self) -> AsyncIterator[None]:  # type: ignore[override]
-        context = self.execution_context.context.for_operation()
+        context = await self.execution_context.context.for_operation()
         self.execution_context.context = context
         try:
             async with asyncio.timeout(self._seconds):

@@ -22,7 +22,7 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from app.errors import Refusal
+from app.errors import Refusal, Unauthenticated
 from app.http.resolution import tenant_required
 from app.http.responses import refusal_response
 from app.http.viewer import request_id
@@ -237,13 +237,16 @@ class Waiting(Context):
         self.locale = locale
         self.request_id = identifier
         self.connection_params: dict[str, object] | None = None
-        self.accepted: Context | None = None
+        self.let_in: Callable[[], Awaitable[Context]] | None = None
 
-    def for_operation(self) -> Context:
-        """A context for one operation of the connection."""
-        if self.accepted is None or self.accepted.tenant is None:
+    async def for_operation(self) -> Context:
+        """A context for one operation; the token is looked at again, because a connection outlives log-outs."""
+        if self.let_in is None:
+            raise Unauthenticated("say who you are first: connection_init")
+        context = await self.let_in()
+        if context.tenant is None:
             raise tenant_required()
-        return self.accepted.for_operation()
+        return context
 
 
 CLOSE_CODES = {401: 4401, 403: 4403, 404: 4404, 423: 4423, 503: 4503}
@@ -265,24 +268,31 @@ class Sockets(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         """A context that waits for ``connection_init``."""
-        assert isinstance(request, WebSocket)
+        if not isinstance(request, WebSocket):
+            raise TypeError("HTTP requests are answered by GraphQLServer")
         headers = lower(request.headers)
         return Waiting(request, negotiate(headers.get("accept-language")), request_id(headers))
 
     async def on_ws_connect(self, context: Context) -> Any:
         """Let the connection in, or close it with 4401, 4403, 4404 or 4423 and the refusal's code."""
-        assert isinstance(context, Waiting)
+        if not isinstance(context, Waiting):
+            raise TypeError("not a WebSocket's context")
         websocket = context.websocket
         params = {name.lower(): str(value) for name, value in (context.connection_params or {}).items()}
         headers = lower(websocket.headers)
         given = {name: params[name] for name in ("authorization", "x-tenant-id", "accept-language") if name in params}
         if "tenant" in params:
             given.setdefault("x-tenant-id", params["tenant"])
+        said = {**headers, **given}
+        peer = websocket.client.host if websocket.client else None
+
+        async def let_in() -> Context:
+            return await self._receive_asker(said, peer)
+
         try:
-            peer = websocket.client.host if websocket.client else None
-            context.accepted = await self._receive_asker({**headers, **given}, peer)
+            first = await let_in()
         except Refusal as refusal:
             await websocket.close(CLOSE_CODES.get(refusal.http_status, 4400), refusal.code)
             raise WebSocketDisconnected from refusal
-        context.locale = context.accepted.locale
+        context.let_in, context.locale = let_in, first.locale
         return {"requestId": context.request_id}

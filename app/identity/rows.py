@@ -36,6 +36,7 @@ class MemberRow:
     version: int
     created_at: datetime
     updated_at: datetime
+    sort_name: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -492,5 +493,14 @@ def _clean_profile(changes: Mapping[str, Any]) -> dict[str, Any]:
             clean[name] = check(path, rule, value, **options)
         elif name in clean and name in {"full_name", "locale", "time_zone"}:
             check.note(path, "REQUIRED", "cannot be empty")
+    preferences = clean.get("preferences", {})
+    if "playbackSpeed" in preferences:
+        speed = preferences["playbackSpeed"]
+        if not Decimal("0.5") <= speed <= Decimal(2):
+            check.note(
+                "input.preferences.playbackSpeed", "OUT_OF_RANGE", "must be between {minimum} and {maximum}",
+                minimum="0.5", maximum=2,
+            )  # fmt: skip
+        clean["preferences"] = {**preferences, "playbackSpeed": str(speed)}
     check.done()
     return clean

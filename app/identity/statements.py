@@ -293,7 +293,11 @@ RECENT_TOKENS = Statement(
     int,
 )
 
-MEMBER_COLUMNS = tuple(members.c[name] for name in MemberRow.__dataclass_fields__)
+_SORT_NAME = func.extensions.fold(members.c.full_name, type_=Text)
+MEMBER_COLUMNS = (
+    *(members.c[name] for name in MemberRow.__dataclass_fields__ if name != "sort_name"),
+    _SORT_NAME.label("sort_name"),
+)
 MEMBERS_BY_ID = Statement(
     select(*MEMBER_COLUMNS).where(members.c.user_id == any_(bindparam("ids", type_=ARRAY(Uuid)))), MemberRow
 )
@@ -301,7 +305,7 @@ ME = Statement(select(*MEMBER_COLUMNS).where(members.c.user_id == _ID, members.c
 _COPY = {
     name: bindparam(name, type_=members.c[name].type, required=True)
     for name in MemberRow.__dataclass_fields__
-    if name not in {"created_at", "updated_at"}
+    if name not in {"created_at", "updated_at", "sort_name"}
 }
 # Role and status are the membership's, read in the same control transaction; the guard keeps an older copy away.
 PUT_MEMBER = Statement(
@@ -316,7 +320,7 @@ PUT_MEMBER = Statement(
 )
 
 ORDERS = {
-    "NAME": Order("members:name", (func.extensions.fold(members.c.full_name, type_=Text), members.c.user_id)),
+    "NAME": Order("members:name", (_SORT_NAME, members.c.user_id)),
     "NEWEST": Order("members:newest", (members.c.created_at, members.c.user_id), descending=True),
 }
 

@@ -33,6 +33,9 @@ TlsMode = Literal["none", "starttls", "tls"]
 # Refusals that are about this platform's account at the mail server and not about the mail: an operator repairs them.
 ACCOUNT_CODES = frozenset({530, 534, 535, 538})
 
+# What XML, and so MJML, cannot hold at all.
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
 
 class MailTemporarilyUndeliverable(Exception):
     """The mail server is away, busy or wrongly configured: the same mail may leave later."""
@@ -57,9 +60,16 @@ class Mail:
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, value in (("recipient", self.to), ("subject", self.subject), *self.headers.items()):
-            if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in name + value):
-                raise MailRefused(f"a mail's {name!a} holds a line break or control character")
+        _require_one_line(to=self.to, subject=self.subject)
+        for name, value in self.headers.items():
+            _require_one_line(header=name + value)
+
+
+def _require_one_line(**values: str) -> None:
+    """Raises MailRefused where a value could end its header and begin another one."""
+    for name, value in values.items():
+        if any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for char in value):
+            raise MailRefused(f"the mail's {name} holds a line break or control character")
 
 
 class Mailer(Protocol):
@@ -70,25 +80,33 @@ class Mailer(Protocol):
         ...
 
 
-def as_message(mail: Mail, sender: str) -> EmailMessage:
-    """The mail as it travels: multipart/alternative, plain text first. Raises MailRefused for an impossible address."""
-    message = EmailMessage(policy=policy.SMTP)
-    sender_name, sender_address = parseaddr(sender)
+def address_of(sender: str) -> Address:
+    """``Name <address>`` in its parts. Raises ValueError: a mistake in the settings must not look like a bad mail."""
+    name, address = parseaddr(sender)
     try:
-        message["From"] = Address(display_name=sender_name, addr_spec=sender_address)
-        message["To"] = Address(addr_spec=mail.to)
-        message["Subject"] = mail.subject
-        message["Date"] = format_datetime(datetime.now(UTC))
-        message["Message-ID"] = make_msgid(domain=sender_address.rpartition("@")[2])
-        message["Content-Language"] = mail.locale
-        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
-        for name, value in mail.headers.items():
-            message[name] = value
+        return Address(display_name=name, addr_spec=address)
     except (ValueError, MessageError, IndexError) as error:
-        raise MailRefused(f"the mail cannot be addressed: {error}") from error
+        raise ValueError(f"{sender!r} is not a sender; write it like Name <name@example.org>") from error
+
+
+def as_message(mail: Mail, sender: Address) -> EmailMessage:
+    """The mail as it travels: multipart/alternative, plain text first. Raises MailRefused: an impossible recipient."""
+    message = EmailMessage(policy=policy.SMTP)
     # Quoted-printable keeps lines short and seven bit, so that every relay passes the mail on unchanged.
     message.set_content(mail.text, cte="quoted-printable")
     message.add_alternative(mail.html, subtype="html", cte="quoted-printable")
+    try:
+        message["To"] = Address(addr_spec=mail.to)
+    except (ValueError, MessageError, IndexError) as error:
+        raise MailRefused(f"the mail cannot be addressed: {error}") from error
+    message["From"] = sender
+    message["Subject"] = mail.subject
+    message["Date"] = format_datetime(datetime.now(UTC))
+    message["Message-ID"] = make_msgid(domain=sender.domain)
+    message["Content-Language"] = mail.locale
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
+    for name, value in mail.headers.items():
+        message[name] = value
     return message
 
 
@@ -115,7 +133,7 @@ class SmtpMailer:
         self._username = username
         self._password = password
         self._tls = tls
-        self._sender = sender
+        self._sender = address_of(sender)
         self._timeout = timeout
         self._tls_context = tls_context if tls_context or tls == "none" else ssl.create_default_context()
 
@@ -155,7 +173,7 @@ class OutboxMailer:
 
     def __init__(self, folder: Path, *, sender: str) -> None:
         self._folder = folder
-        self._sender = sender
+        self._sender = address_of(sender)
 
     async def send(self, mail: Mail) -> None:
         """Write the files and log where they are and the mail's first link. Raises MailRefused."""
@@ -218,14 +236,15 @@ def render(template: str, locale: str, *, to: str, **context: object) -> Mail:
         **_sentences(_plain().get_template(f"{language}/common.txt"), context),
         **_sentences(_plain().get_template(f"{language}/{template}.txt"), context),
     }
-    subject = words.pop("subject")
-    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", words.pop("body"))]
-    values = {**context, **words, "subject": subject, "paragraphs": paragraphs, "locale": language}
+    _require_one_line(to=to, subject=words["subject"])
+    values = {name: UNPRINTABLE.sub(" ", str(value)) for name, value in {**context, **words}.items()}
+    paragraphs = [" ".join(part.split()) for part in re.split(r"\n\s*\n", values.pop("body"))]
+    page: dict[str, object] = {**values, "paragraphs": paragraphs, "locale": language}
     return Mail(
         to=to,
-        subject=subject,
-        html=mrml.to_html(_markup().get_template("layout.mjml").render(values)).content,
-        text=_plain().get_template("layout.txt").render(values).strip() + "\n",
+        subject=words["subject"],
+        html=mrml.to_html(_markup().get_template("layout.mjml").render(page)).content,
+        text=_plain().get_template("layout.txt").render(page).strip() + "\n",
         locale=language,
     )
 
