@@ -157,6 +157,19 @@ class LearningService:
         async with self.db.read() as tx:
             return await tx.scalar(statement, **wanted) or 0
 
+    async def enrollment(self, enrollment_id: UUID) -> EnrollmentRow | None:
+        """One enrolment: one's own, or any that the viewer may list; None when missing or hidden."""
+        own = self.viewer.require(Action.READ_SELF)
+        async with self.db.read() as tx:
+            row = await tx.one_or_none(sql.ENROLLMENT, id=enrollment_id)
+            if row is None or row.user_id == own or self.viewer.may(Action.EDIT_ANY_COURSE):
+                return row
+            if self.viewer.may(Action.READ_ENROLLMENTS) and await tx.scalar(
+                sql.TEACHES, course_id=row.course_id, teacher_id=own
+            ):
+                return row
+        return None
+
     # --- reading progress, always the viewer's own (P11)
 
     async def my_enrollment_by_course(self, ids: list[UUID]) -> list[EnrollmentRow]:

@@ -248,6 +248,13 @@ LAST_TOUCHED_OPEN = Statement(
     ),
     ResumeRow,
 )
+TEACHES = Statement(
+    select(course_instructors.c.course_id).where(
+        course_instructors.c.course_id == _COURSE,
+        course_instructors.c.user_id == bindparam("teacher_id", type_=Uuid),
+    ),
+    UUID,
+)
 LEARNER_COUNTS = Statement(
     select(enrollments.c.course_id, func.count().label("count"))
     .where(enrollments.c.course_id == any_(_IDS), enrollments.c.status != "dropped")

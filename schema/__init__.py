@@ -1,0 +1,123 @@
+"""What clients see: one schema, put together from one mixin per domain."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import strawberry
+from strawberry.extensions import (
+    AddValidationRules,
+    DisableIntrospection,
+    MaxTokensLimiter,
+    ParserCache,
+    ValidationCache,
+)
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types import ExecutionContext
+
+from app.settings import Settings
+from app.viewer import Action
+from schema import errors, identity, ids
+from schema.authoring import AuthoringMutation
+from schema.catalog import CatalogQuery, Course, Lesson, Module
+from schema.context import Info
+from schema.identity import IdentityMutation, IdentityQuery, User
+from schema.learning import Enrollment, LearningMutation, LearningQuery
+from schema.limits import Limits, limit_rule
+from schema.node import Node
+from schema.scalars import SCALARS
+from schema.scope import operation_scope
+
+# How many items a plain list is assumed to have, where ten is not a good guess.
+COSTS = {("LessonProgress", "lockReasons"): 1, ("Lesson", "lockReasons"): 1, ("Course", "instructors"): 2}
+LIMITS = Limits()
+
+
+async def find_node(info: Info, text: str) -> Any:
+    """Whatever an identifier stands for, if the person who asks may see it; None otherwise."""
+    info.context.viewer.require(Action.READ_SELF)
+    found = ids.split(text, info.context.mask)
+    if found is None:
+        return None
+    kind, key = found
+    context = info.context
+    match kind:
+        case ids.COURSE:
+            course = await context.courses_by_id.load(key)
+            return None if course is None else Course(row=course)
+        case ids.MODULE:
+            module = await context.modules_by_id.load(key)
+            return None if module is None else Module(row=module)
+        case ids.LESSON:
+            lesson = await context.lessons_by_id.load(key)
+            return None if lesson is None else Lesson(row=lesson)
+        case ids.USER:
+            user = await context.identity.user(key)
+            return None if user is None else User(row=user)
+        case ids.ENROLLMENT:
+            enrollment = await context.learning.enrollment(key)
+            return None if enrollment is None else Enrollment(row=enrollment)
+        case _:
+            return None
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(IdentityQuery, CatalogQuery, LearningQuery):
+    @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
+    async def node(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
+    ) -> Node | None:
+        found: Node | None = await find_node(info, id)
+        return found
+
+    @strawberry.field(description="Several things by their identifiers, at most 100, each null when not to be seen.")
+    async def nodes(
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], strawberry.argument(description="The identifiers.")],
+    ) -> list[Node | None]:
+        found = await asyncio.gather(*(find_node(info, text) for text in ids[:100]))
+        return list(found)
+
+
+@strawberry.type(description="Everything that can be changed.")
+class Mutation(IdentityMutation, AuthoringMutation, LearningMutation):
+    pass
+
+
+class PlatformSchema(strawberry.Schema):
+    """Errors are logged where they are presented (``schema/presenting.py``), once and only unexpected ones."""
+
+    def process_errors(self, errors: Sequence[Any], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: see the class."""
+
+
+def build(settings: Settings | None = None) -> PlatformSchema:
+    """The schema with its limits, caches and scope; without settings, as a development server has it."""
+    seconds = settings.operation_timeout if settings else 15.0
+    extensions: list[Any] = [
+        operation_scope(seconds),
+        lambda: MaxTokensLimiter(max_token_count=LIMITS.tokens),
+        lambda: ParserCache(maxsize=1024),
+        lambda: AddValidationRules([LIMIT_RULE]),
+        lambda: ValidationCache(maxsize=1024),
+    ]
+    if settings is not None and not settings.introspection:
+        extensions.append(lambda: DisableIntrospection())
+    return PlatformSchema(
+        query=Query,
+        mutation=Mutation,
+        types=[Node],
+        extensions=extensions,
+        exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
+        config=StrawberryConfig(
+            scalar_map=SCALARS,
+            sort_schema=True,
+            disable_field_suggestions=settings is not None and settings.env == "production",
+        ),
+    )
+
+
+LIMIT_RULE = limit_rule(LIMITS, COSTS)

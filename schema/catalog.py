@@ -1,0 +1,482 @@
+"""Courses as clients see them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+
+from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
+from app.catalog.statements import ORDERS
+from app.i18n import message, translate
+from app.learning.rules import LessonState as DomainState
+from app.learning.rules import state_of
+from app.viewer import Action
+from schema import ids
+from schema.context import Info
+from schema.node import Node
+from schema.paging import After, Before, Connection, First, Last, connection, page_request
+from schema.scalars import DateTime, Decimal
+
+if TYPE_CHECKING:
+    from schema.learning import CourseProgress, Enrollment, LessonProgress
+
+NOT_ENROLLED = message("enrol in the course first")
+
+
+@strawberry.enum(name="CourseLevel", description="For whom a course is.")
+class CourseLevel(Enum):
+    BEGINNER = strawberry.enum_value("beginner", description="No previous knowledge.")
+    INTERMEDIATE = strawberry.enum_value("intermediate", description="Some previous knowledge.")
+    ADVANCED = strawberry.enum_value("advanced", description="Much previous knowledge.")
+    ALL = strawberry.enum_value("all", description="Everybody.")
+
+
+@strawberry.enum(name="CourseSort", description="The order of a list of courses.")
+class CourseSort(Enum):
+    NEWEST = strawberry.enum_value("NEWEST", description="Published (drafts: made) last first.")
+    OLDEST = strawberry.enum_value("OLDEST", description="Published (drafts: made) first first.")
+    TITLE = strawberry.enum_value("TITLE", description="By title, accents and case aside.")
+    RELEVANCE = strawberry.enum_value("RELEVANCE", description="The best match first; needs a search.")
+
+
+@strawberry.enum(name="CompletionRule", description="What completes a lesson.")
+class CompletionRule(Enum):
+    VIEW = strawberry.enum_value("view", description="Opening it.")
+    MARK_DONE = strawberry.enum_value("mark_done", description="The learner marks it as done.")
+    VIDEO_COVERAGE = strawberry.enum_value("video_coverage", description="Watching enough of its videos.")
+
+
+@strawberry.type(description="Why something cannot be opened.")
+class LockReason:
+    code: str = strawberry.field(description="Stable and in English; for programs.")
+    message: str = strawberry.field(description="What to do, in the reader's language.")
+
+
+@strawberry.type(description="What the person who asks may do with a course.")
+class CoursePermissions:
+    edit: bool = strawberry.field(description="Change it and its lessons.")
+    publish: bool = strawberry.field(description="Publish and unpublish it.")
+    delete: bool = strawberry.field(description="Delete it.")
+    enroll: bool = strawberry.field(description="Enrol in it.")
+
+
+@strawberry.type(description="Somebody who teaches a course.")
+class Instructor:
+    row: strawberry.Private[InstructorRow]
+
+    @strawberry.field(description="The member's identifier.")
+    def id(self, info: Info) -> strawberry.ID:
+        return ids.encode(ids.USER, self.row.user_id, info.context.mask)
+
+    @strawberry.field(description="Name.")
+    def full_name(self) -> str:
+        return self.row.full_name
+
+    @strawberry.field(description="Picture.")
+    def avatar_url(self) -> str | None:
+        return self.row.avatar_url
+
+    @strawberry.field(description="About themselves.")
+    def bio(self) -> str | None:
+        return self.row.bio
+
+
+@strawberry.interface(description="A piece of a lesson's content.")
+class LessonBlockBase:
+    row: strawberry.Private[BlockRow]
+
+    @strawberry.field(description="Opaque identifier.")
+    def id(self, info: Info) -> strawberry.ID:
+        return ids.encode(ids.BLOCK, self.row.id, info.context.mask)
+
+    @strawberry.field(description="Heading; may be empty.")
+    def title(self) -> str:
+        return self.row.title
+
+    @strawberry.field(description="Place in the lesson, from 1.")
+    def position(self) -> int:
+        return self.row.position
+
+
+@strawberry.type(description="Text with formatting.")
+class RichTextBlock(LessonBlockBase):
+    @strawberry.field(description="HTML that is safe to show.")
+    def html(self) -> str:
+        return str(self.row.content["html"])
+
+
+@strawberry.type(description="A video.")
+class VideoBlock(LessonBlockBase):
+    @strawberry.field(description="Where it is.")
+    def url(self) -> str:
+        return str(self.row.content["url"])
+
+    @strawberry.field(description="Length in seconds, when known.")
+    def duration_seconds(self) -> int | None:
+        seconds: int | None = self.row.content.get("duration_seconds")
+        return seconds
+
+    @strawberry.field(description="Where its captions are.")
+    def captions_url(self) -> str | None:
+        url: str | None = self.row.content.get("captions_url")
+        return url
+
+
+@strawberry.type(description="A file to download.")
+class FileBlock(LessonBlockBase):
+    @strawberry.field(description="Where it is.")
+    def url(self) -> str:
+        return str(self.row.content["url"])
+
+    @strawberry.field(description="Its name.")
+    def filename(self) -> str:
+        return str(self.row.content["filename"])
+
+    @strawberry.field(description="Its media type, when known.")
+    def media_type(self) -> str | None:
+        kind: str | None = self.row.content.get("media_type")
+        return kind
+
+    @strawberry.field(description="Its size in bytes, when known.")
+    def size_bytes(self) -> int | None:
+        size: int | None = self.row.content.get("size_bytes")
+        return size
+
+
+@strawberry.type(description="A page of another site shown in a frame.")
+class EmbedBlock(LessonBlockBase):
+    @strawberry.field(description="Its address; the host is one that may be embedded.")
+    def url(self) -> str:
+        return str(self.row.content["url"])
+
+    @strawberry.field(description="Height of the frame in pixels.")
+    def height(self) -> int:
+        return int(self.row.content["height"])
+
+
+@strawberry.type(description="The place of a question; answering comes with the quizzes.")
+class QuizBlock(LessonBlockBase):
+    @strawberry.field(description="The kind of question, as it was imported.")
+    def question_kind(self) -> str:
+        return str(self.row.content["question_kind"])
+
+
+LessonBlock = Annotated[
+    RichTextBlock | VideoBlock | FileBlock | EmbedBlock | QuizBlock,
+    strawberry.union("LessonBlock", description="A piece of a lesson's content."),
+]
+BLOCKS: dict[str, Any] = {
+    "rich_text": RichTextBlock,
+    "video": VideoBlock,
+    "file": FileBlock,
+    "embed": EmbedBlock,
+    "quiz": QuizBlock,
+}
+
+
+@strawberry.type(description="A lesson.")
+class Lesson(Node):
+    row: strawberry.Private[LessonRow]
+
+    @strawberry.field(description="Opaque identifier.")
+    def id(self, info: Info) -> strawberry.ID:
+        return ids.encode(ids.LESSON, self.row.id, info.context.mask)
+
+    @strawberry.field(description="Title.")
+    def title(self) -> str:
+        return self.row.title
+
+    @strawberry.field(description="A few sentences about it.")
+    def summary(self) -> str:
+        return self.row.summary
+
+    @strawberry.field(description="Place in the module, from 1.")
+    def position(self) -> int:
+        return self.row.position
+
+    @strawberry.field(description="Whether it counts for completing the course.")
+    def is_required(self) -> bool:
+        return self.row.is_required
+
+    @strawberry.field(description="How much it counts, 1 to 1000.")
+    def weight(self) -> int:
+        return self.row.weight
+
+    @strawberry.field(description="What completes it.")
+    def completion(self) -> CompletionRule:
+        return CompletionRule(self.row.completion)
+
+    @strawberry.field(description="Share of its videos to watch, 0 to 1; for VIDEO_COVERAGE.")
+    def video_threshold(self) -> Decimal:
+        return Decimal(self.row.video_threshold)
+
+    @strawberry.field(description="Grows with every change; pass it as expectedVersion.")
+    def version(self) -> int:
+        return self.row.version
+
+    @strawberry.field(description="The module it belongs to.")
+    async def module(self, info: Info) -> Module | None:
+        row = await info.context.modules_by_id.load(self.row.module_id)
+        return None if row is None else Module(row=row)
+
+    @strawberry.field(description="The course it belongs to.")
+    async def course(self, info: Info) -> Course | None:
+        row = await info.context.courses_by_id.load(self.row.course_id)
+        return None if row is None else Course(row=row)
+
+    async def _may_read(self, info: Info) -> bool:
+        enrollment = await info.context.my_enrollment_by_course.load(self.row.course_id)
+        if enrollment is not None and enrollment.status != "dropped":
+            return True
+        return bool(await info.context.editable_by_course.load(self.row.course_id))
+
+    @strawberry.field(description="Whether the person who asks may read its content.")
+    async def viewer_can_read(self, info: Info) -> bool:
+        return await self._may_read(info)
+
+    @strawberry.field(description="Why its content cannot be read; empty when it can.")
+    async def lock_reasons(self, info: Info) -> list[LockReason]:
+        if await self._may_read(info):
+            return []
+        return [LockReason(code="NOT_ENROLLED", message=translate(NOT_ENROLLED, info.context.locale))]
+
+    @strawberry.field(description="Its content in order; empty for who may not read it (see lockReasons).")
+    async def blocks(self, info: Info) -> list[LessonBlock]:
+        if not await self._may_read(info):
+            return []
+        return [BLOCKS[row.kind](row=row) for row in await info.context.blocks_by_lesson.load(self.row.id)]
+
+    @strawberry.field(description="What the person who asks has done in it.")
+    async def my_progress(self, info: Info) -> Annotated[LessonProgress, strawberry.lazy("schema.learning")]:
+        return await lesson_progress(info, self.row)
+
+
+async def lesson_progress(info: Info, lesson: LessonRow) -> Any:
+    """The viewer's progress in a lesson, one statement for all lessons of a level."""
+    progress = await info.context.my_progress_by_lesson.load(lesson.id)
+    enrollment = await info.context.my_enrollment_by_course.load(lesson.course_id)
+    state: DomainState = state_of(
+        enrolled=enrollment is not None and enrollment.status != "dropped",
+        started=progress is not None and progress.started_at is not None,
+        completed=progress is not None and progress.completed_at is not None,
+    )
+    learning = import_module("schema.learning")
+    return learning.make_lesson_progress(lesson, progress, state)
+
+
+@strawberry.type(description="A part of a course: lessons that belong together.")
+class Module(Node):
+    row: strawberry.Private[ModuleRow]
+
+    @strawberry.field(description="Opaque identifier.")
+    def id(self, info: Info) -> strawberry.ID:
+        return ids.encode(ids.MODULE, self.row.id, info.context.mask)
+
+    @strawberry.field(description="Title.")
+    def title(self) -> str:
+        return self.row.title
+
+    @strawberry.field(description="HTML that is safe to show; may be empty.")
+    def description(self) -> str:
+        return self.row.description
+
+    @strawberry.field(description="Place in the course, from 1.")
+    def position(self) -> int:
+        return self.row.position
+
+    @strawberry.field(description="Grows with every change; pass it as expectedVersion.")
+    def version(self) -> int:
+        return self.row.version
+
+    @strawberry.field(description="The course it belongs to.")
+    async def course(self, info: Info) -> Course | None:
+        row = await info.context.courses_by_id.load(self.row.course_id)
+        return None if row is None else Course(row=row)
+
+    @strawberry.field(description="Its lessons in order.")
+    async def lessons(self, info: Info) -> list[Lesson]:
+        return [Lesson(row=row) for row in await info.context.lessons_by_module.load(self.row.id)]
+
+
+@strawberry.type(description="A course.")
+class Course(Node):
+    row: strawberry.Private[CourseRow]
+
+    @strawberry.field(description="Opaque identifier.")
+    def id(self, info: Info) -> strawberry.ID:
+        return ids.encode(ids.COURSE, self.row.id, info.context.mask)
+
+    @strawberry.field(description="Title.")
+    def title(self) -> str:
+        return self.row.title
+
+    @strawberry.field(description="HTML that is safe to show; may be empty.")
+    def description(self) -> str:
+        return self.row.description
+
+    @strawberry.field(description="Category, in the organisation's words.")
+    def category(self) -> str | None:
+        return self.row.category
+
+    @strawberry.field(description="For whom it is.")
+    def level(self) -> CourseLevel:
+        return CourseLevel(self.row.level)
+
+    @strawberry.field(description="Language of its content, like es or es-CL.")
+    def language(self) -> str:
+        return self.row.language
+
+    @strawberry.field(description="Cover picture.")
+    def cover_url(self) -> str | None:
+        return self.row.cover_url
+
+    @strawberry.field(description="Tags, lower case.")
+    def tags(self) -> list[str]:
+        return self.row.tags
+
+    @strawberry.field(description="Since when students see it; null for a draft.")
+    def published_at(self) -> DateTime | None:
+        return None if self.row.published_at is None else DateTime(self.row.published_at)
+
+    @strawberry.field(description="When it was made.")
+    def created_at(self) -> DateTime:
+        return DateTime(self.row.created_at)
+
+    @strawberry.field(description="When it was last changed.")
+    def updated_at(self) -> DateTime:
+        return DateTime(self.row.updated_at)
+
+    @strawberry.field(description="Grows with every change; pass it as expectedVersion.")
+    def version(self) -> int:
+        return self.row.version
+
+    @strawberry.field(description="Who teaches it, the first named first.")
+    async def instructors(self, info: Info) -> list[Instructor]:
+        return [Instructor(row=row) for row in await info.context.instructors_by_course.load(self.row.id)]
+
+    @strawberry.field(description="Its modules in order.")
+    async def modules(self, info: Info) -> list[Module]:
+        return [Module(row=row) for row in await info.context.modules_by_course.load(self.row.id)]
+
+    @strawberry.field(description="How many lessons it has.")
+    async def lesson_count(self, info: Info) -> int:
+        return await info.context.lesson_count_by_course.load(self.row.id)
+
+    @strawberry.field(description="How many learners it has.")
+    async def learner_count(self, info: Info) -> int:
+        return await info.context.enrollment_count_by_course.load(self.row.id)
+
+    @strawberry.field(description="What the person who asks may do with it.")
+    async def viewer_can(self, info: Info) -> CoursePermissions:
+        edit = bool(await info.context.editable_by_course.load(self.row.id))
+        enrollment = await info.context.my_enrollment_by_course.load(self.row.id)
+        free = enrollment is None or enrollment.status == "dropped"
+        may_enroll = free and self.row.published_at is not None and info.context.viewer.may(Action.LEARN)
+        return CoursePermissions(edit=edit, publish=edit, delete=edit, enroll=may_enroll)
+
+    @strawberry.field(description="The enrolment of the person who asks, if there is one.")
+    async def my_enrollment(self, info: Info) -> Annotated[Enrollment, strawberry.lazy("schema.learning")] | None:
+        row = await info.context.my_enrollment_by_course.load(self.row.id)
+        return None if row is None else import_module("schema.learning").Enrollment(row=row)
+
+    @strawberry.field(description="How far the person who asks is; null without an enrolment.")
+    async def my_progress(self, info: Info) -> Annotated[CourseProgress, strawberry.lazy("schema.learning")] | None:
+        row = await info.context.my_enrollment_by_course.load(self.row.id)
+        return None if row is None else import_module("schema.learning").CourseProgress(row=row)
+
+
+@strawberry.type(description="A page of courses.")
+class CourseConnection(Connection[Course]):
+    pass
+
+
+@strawberry.input(description="Which courses to list; conditions are combined with and.")
+class CourseFilter:
+    search: str | None = strawberry.field(
+        default=None, description='Words to look for; accents and small typos do not matter, "..." means exactly.'
+    )
+    category: str | None = strawberry.field(default=None, description="Only of this category.")
+    level: CourseLevel | None = strawberry.field(default=None, description="Only of this level.")
+    language: str | None = strawberry.field(default=None, description="Only in this language.")
+    tags: list[str] | None = strawberry.field(default=None, description="Only with all of these tags.")
+    instructor_id: strawberry.ID | None = strawberry.field(default=None, description="Only taught by this member.")
+    published: bool | None = strawberry.field(default=None, description="Only published ones, or only drafts.")
+    mine: bool | None = strawberry.field(default=None, description="Only those the person who asks teaches.")
+
+
+def wanted(filter: CourseFilter | None, mask: int) -> dict[str, Any]:
+    """A filter as the service takes it."""
+    if filter is None:
+        return {}
+    found: dict[str, Any] = {
+        "search": (filter.search or "").strip()[:200],
+        "category": filter.category,
+        "level": filter.level.value if filter.level else None,
+        "language": filter.language,
+        "tags": [tag.strip().casefold() for tag in filter.tags[:20]] if filter.tags else None,
+        "instructor_id": ids.decode(ids.USER, filter.instructor_id, mask) if filter.instructor_id else None,
+        "published": filter.published or None,
+        "draft": True if filter.published is False else None,
+        "mine": filter.mine or None,
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+_KEYS: dict[CourseSort, Any] = {
+    CourseSort.NEWEST: lambda row: (row.listed_at, row.id),
+    CourseSort.OLDEST: lambda row: (row.listed_at, row.id),
+    CourseSort.TITLE: lambda row: (row.search_title, row.id),
+    CourseSort.RELEVANCE: lambda row: (row.rank, row.id),
+}
+
+
+@strawberry.type
+class CatalogQuery:
+    @strawberry.field(
+        description="The courses the person who asks may see: published ones, and drafts for their authors."
+    )
+    async def courses(
+        self,
+        info: Info,
+        filter: Annotated[CourseFilter | None, strawberry.argument(description="Which ones.")] = None,
+        sort: Annotated[CourseSort, strawberry.argument(description="In which order.")] = CourseSort.NEWEST,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> CourseConnection:
+        order = ORDERS[sort.value]
+        catalog, filters = info.context.catalog, wanted(filter, info.context.mask)
+        page = await catalog.courses(page_request(order.name, first, after, last, before), sort.value, filters)
+        return connection(
+            CourseConnection,
+            order.name,
+            page,
+            node=lambda row: Course(row=row),
+            key=_KEYS[sort],
+            count=lambda: catalog.count_courses(filters),
+        )
+
+    @strawberry.field(description="A course; null when there is none to see.")
+    async def course(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The course.")]
+    ) -> Course | None:
+        row = await info.context.courses_by_id.load(ids.decode(ids.COURSE, id, info.context.mask))
+        return None if row is None else Course(row=row)
+
+    @strawberry.field(description="A module; null when there is none to see.")
+    async def module(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The module.")]
+    ) -> Module | None:
+        row = await info.context.modules_by_id.load(ids.decode(ids.MODULE, id, info.context.mask))
+        return None if row is None else Module(row=row)
+
+    @strawberry.field(description="A lesson; null when there is none to see.")
+    async def lesson(
+        self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The lesson.")]
+    ) -> Lesson | None:
+        row = await info.context.lessons_by_id.load(ids.decode(ids.LESSON, id, info.context.mask))
+        return None if row is None else Lesson(row=row)

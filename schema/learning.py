@@ -1,0 +1,456 @@
+"""Enrolment and progress as clients see them."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Annotated, Any
+
+import strawberry
+
+from app.catalog.rows import LessonRow
+from app.errors import NotFound
+from app.i18n import translate
+from app.learning import rules
+from app.learning.rows import EnrollmentRow, LessonProgressRow
+from app.learning.service import Outcome, ReportedEvent
+from app.learning.statements import ORDER
+from app.viewer import Action
+from schema import ids
+from schema.catalog import Course, Lesson, LockReason, lesson_progress
+from schema.context import Info
+from schema.errors import (
+    ConflictProblem,
+    ForbiddenProblem,
+    NotFoundProblem,
+    UnavailableProblem,
+    ValidationProblem,
+)
+from schema.identity import User
+from schema.node import Node
+from schema.paging import After, Before, Connection, First, Last, connection, page_request
+from schema.scalars import UUID, DateTime, Decimal
+
+
+@strawberry.enum(name="EnrollmentStatus", description="Where a learner stands in a course.")
+class EnrollmentStatus(Enum):
+    ACTIVE = strawberry.enum_value("active", description="Learning.")
+    COMPLETED = strawberry.enum_value("completed", description="Every required lesson was done.")
+    DROPPED = strawberry.enum_value("dropped", description="Left; may come back and finds the progress again.")
+
+
+@strawberry.enum(name="EffectiveState", description="What an enrolment amounts to now.")
+class EffectiveState(Enum):
+    ACTIVE = strawberry.enum_value("active", description="The learner can learn.")
+    COMPLETED = strawberry.enum_value("completed", description="The course is done.")
+    DROPPED = strawberry.enum_value("dropped", description="The learner left.")
+    INACTIVE = strawberry.enum_value("inactive", description="The course is not published now; nothing is lost.")
+
+
+@strawberry.enum(name="LessonState", description="Where a learner is in a lesson.")
+class LessonState(Enum):
+    LOCKED = strawberry.enum_value("locked", description="Cannot be opened; see lockReasons.")
+    UNLOCKED = strawberry.enum_value("unlocked", description="Can be opened.")
+    STARTED = strawberry.enum_value("started", description="Was opened.")
+    COMPLETED = strawberry.enum_value("completed", description="Is done, and stays so.")
+
+
+@strawberry.enum(name="ProgressEventKind", description="What a learner did.")
+class ProgressEventKind(Enum):
+    VIEWED = strawberry.enum_value("viewed", description="Opened the lesson.")
+    POSITION = strawberry.enum_value("position", description="Reached a place in it.")
+    WATCHED = strawberry.enum_value("watched", description="Watched parts of a video.")
+    COMPLETED = strawberry.enum_value("completed", description="Marked it as done.")
+
+
+@strawberry.enum(name="SyncStatus", description="What became of an event.")
+class SyncStatus(Enum):
+    ACCEPTED = strawberry.enum_value("ACCEPTED", description="It counts.")
+    DUPLICATE = strawberry.enum_value("DUPLICATE", description="It was known already.")
+    REJECTED = strawberry.enum_value("REJECTED", description="It does not count; see code and message.")
+
+
+@strawberry.type(description="What a learner has done in a lesson.")
+class LessonProgress:
+    lesson_row: strawberry.Private[LessonRow]
+    row: strawberry.Private[LessonProgressRow | None]
+    state: LessonState = strawberry.field(description="Where the learner is.")
+
+    @strawberry.field(description="The lesson.")
+    def lesson(self) -> Lesson:
+        return Lesson(row=self.lesson_row)
+
+    @strawberry.field(description="How much of it is done, 0 to 100; never falls.")
+    def percent(self) -> int:
+        return int(self.row.percent) if self.row else 0
+
+    @strawberry.field(description="Where to go on, seconds from the start.")
+    def position_seconds(self) -> Decimal:
+        return Decimal(self.row.position_seconds if self.row else rules.Decimal(0))
+
+    @strawberry.field(description="When it was first opened.")
+    def started_at(self) -> DateTime | None:
+        return DateTime(self.row.started_at) if self.row and self.row.started_at else None
+
+    @strawberry.field(description="When it was first complete.")
+    def completed_at(self) -> DateTime | None:
+        return DateTime(self.row.completed_at) if self.row and self.row.completed_at else None
+
+    @strawberry.field(description="Why it cannot be opened; empty when it can.")
+    async def lock_reasons(self, info: Info) -> list[LockReason]:
+        return await Lesson(row=self.lesson_row).lock_reasons(info)  # type: ignore[misc, operator]
+
+
+@strawberry.type(description="Where a learner goes on in a course.")
+class ResumePoint:
+    lesson: Lesson = strawberry.field(description="The lesson: the last one touched while it is open, else the next.")
+    position_seconds: Decimal = strawberry.field(description="Seconds from the start of the lesson.")
+
+
+@strawberry.type(description="How far a learner is in a course.")
+class CourseProgress:
+    row: strawberry.Private[EnrollmentRow]
+
+    async def _numbers(self, info: Info) -> tuple[int, int, int, int]:
+        found = await info.context.my_progress_by_course.load(self.row.course_id)
+        if found is None:
+            return 0, 0, 0, 0
+        return found.done_weight, found.total_weight, found.completed_lessons, found.total_lessons
+
+    @strawberry.field(description="The course; null while it is not published.")
+    async def course(self, info: Info) -> Course | None:
+        row = await info.context.courses_by_id.load(self.row.course_id)
+        return None if row is None else Course(row=row)
+
+    @strawberry.field(
+        description="Share of the required lessons that is done, by weight, rounded down; 100 only when all are."
+    )
+    async def percent(self, info: Info) -> int:
+        done, total, _, _ = await self._numbers(info)
+        return rules.course_percent(done, total)
+
+    @strawberry.field(description="How many required lessons are done.")
+    async def completed_lessons(self, info: Info) -> int:
+        return (await self._numbers(info))[2]
+
+    @strawberry.field(description="How many required lessons there are now.")
+    async def total_lessons(self, info: Info) -> int:
+        return (await self._numbers(info))[3]
+
+    @strawberry.field(description="When the course was completed, which happens once; stays when lessons are added.")
+    def completed_at(self) -> DateTime | None:
+        return DateTime(self.row.completed_at) if self.row.completed_at else None
+
+    @strawberry.field(description="When the learner last did something in it.")
+    def last_activity_at(self) -> DateTime | None:
+        return DateTime(self.row.last_activity_at) if self.row.last_activity_at else None
+
+    @strawberry.field(description="Where to go on; null when every lesson is done.")
+    async def resume(self, info: Info) -> ResumePoint | None:
+        found = await info.context.my_resume_by_course.load(self.row.course_id)
+        if found is None:
+            return None
+        lesson = await info.context.lessons_by_id.load(found.lesson_id)
+        if lesson is None:
+            return None
+        progress = await info.context.my_progress_by_lesson.load(found.lesson_id)
+        position = progress.position_seconds if progress else rules.Decimal(0)
+        return ResumePoint(lesson=Lesson(row=lesson), position_seconds=Decimal(position))
+
+    @strawberry.field(description="Every lesson of the course in order, with what the learner did in it.")
+    async def lessons(self, info: Info) -> list[LessonProgress]:
+        if await info.context.courses_by_id.load(self.row.course_id) is None:
+            return []
+        modules = await info.context.modules_by_course.load(self.row.course_id)
+        lists = await info.context.lessons_by_module.load_many([module.id for module in modules])
+        lessons = [lesson for rows in lists for lesson in rows]
+        await info.context.my_progress_by_lesson.load_many([lesson.id for lesson in lessons])
+        return [await lesson_progress(info, lesson) for lesson in lessons]
+
+
+@strawberry.type(description="A learner's place in a course.")
+class Enrollment(Node):
+    row: strawberry.Private[EnrollmentRow]
+
+    @strawberry.field(description="Opaque identifier.")
+    def id(self, info: Info) -> strawberry.ID:
+        return ids.encode(ids.ENROLLMENT, self.row.id, info.context.mask)
+
+    @strawberry.field(description="The course; null while the person who asks may not see it.")
+    async def course(self, info: Info) -> Course | None:
+        row = await info.context.courses_by_id.load(self.row.course_id)
+        return None if row is None else Course(row=row)
+
+    @strawberry.field(description="The learner.")
+    async def user(self, info: Info) -> User | None:
+        row = await info.context.members_by_id.load(self.row.user_id)
+        return None if row is None else User(row=row)
+
+    @strawberry.field(description="Where the learner stands.")
+    def status(self) -> EnrollmentStatus:
+        return EnrollmentStatus(self.row.status)
+
+    @strawberry.field(description="What it amounts to now, the state of the course considered.")
+    def effective_state(self) -> EffectiveState:
+        if self.row.status == "active" and not self.row.is_open:
+            return EffectiveState.INACTIVE
+        return EffectiveState(self.row.status)
+
+    @strawberry.field(description="Counts the times the course was begun anew, from 1.")
+    def cycle(self) -> int:
+        return self.row.cycle
+
+    @strawberry.field(description="Since when.")
+    def enrolled_at(self) -> DateTime:
+        return DateTime(self.row.enrolled_at)
+
+    @strawberry.field(description="When the course was completed.")
+    def completed_at(self) -> DateTime | None:
+        return DateTime(self.row.completed_at) if self.row.completed_at else None
+
+    @strawberry.field(description="When the learner left.")
+    def dropped_at(self) -> DateTime | None:
+        return DateTime(self.row.dropped_at) if self.row.dropped_at else None
+
+    @strawberry.field(description="How far the learner is; null for other people's enrolments.")
+    def progress(self, info: Info) -> CourseProgress | None:
+        return CourseProgress(row=self.row) if self.row.user_id == info.context.viewer.user_id else None
+
+
+@strawberry.type(description="A page of enrolments.")
+class EnrollmentConnection(Connection[Enrollment]):
+    pass
+
+
+@strawberry.input(description="Which enrolments to list.")
+class EnrollmentFilter:
+    status: EnrollmentStatus | None = strawberry.field(default=None, description="Only with this status.")
+    course_id: strawberry.ID | None = strawberry.field(default=None, description="Only in this course.")
+
+
+@strawberry.input(description="A course to enrol in.")
+class EnrollInput:
+    course_id: strawberry.ID = strawberry.field(description="The course.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="8 to 100 characters; repeating the request with it does nothing twice."
+    )
+
+
+@strawberry.input(description="A course to leave.")
+class UnenrollInput:
+    course_id: strawberry.ID = strawberry.field(description="The course.")
+
+
+@strawberry.input(description="A part of a video, in seconds from its start.")
+class RangeInput:
+    start: float = strawberry.field(description="From.")
+    end: float = strawberry.field(description="To.")
+
+
+@strawberry.input(description="Something a learner did. Events may be sent late, twice and in any order.")
+class ProgressEventInput:
+    client_event_id: UUID = strawberry.field(description="Made by the client, once per event; tells repetitions.")
+    lesson_id: strawberry.ID = strawberry.field(description="The lesson.")
+    kind: ProgressEventKind = strawberry.field(description="What happened.")
+    occurred_at: DateTime = strawberry.field(description="When, by the client's clock.")
+    percent: Decimal | None = strawberry.field(default=None, description="How much of the lesson was read, 0 to 100.")
+    position_seconds: float | None = strawberry.field(default=None, description="Place reached, seconds.")
+    block_id: strawberry.ID | None = strawberry.field(default=None, description="The video that was watched.")
+    watched_ranges: list[RangeInput] | None = strawberry.field(default=None, description="Parts that were watched.")
+    span_started_at: DateTime | None = strawberry.field(
+        default=None, description="When the watching that the ranges tell of began; needed with ranges."
+    )
+
+
+@strawberry.input(description="Events to take.")
+class SyncProgressInput:
+    events: list[ProgressEventInput] = strawberry.field(description="At most 500, in any order.")
+
+
+@strawberry.input(description="A lesson that is done.")
+class CompleteLessonInput:
+    lesson_id: strawberry.ID = strawberry.field(description="The lesson.")
+    client_event_id: UUID | None = strawberry.field(default=None, description="Tells repetitions of this request.")
+
+
+@strawberry.type(description="What became of one event.")
+class SyncItem:
+    client_event_id: UUID = strawberry.field(description="The event.")
+    status: SyncStatus = strawberry.field(description="What became of it.")
+    code: str | None = strawberry.field(description="Why it was rejected; for programs.")
+    message: str | None = strawberry.field(description="Why it was rejected, in the reader's language.")
+
+
+@strawberry.type(description="An enrolment after the change.")
+class EnrollmentSuccess:
+    enrollment: Enrollment = strawberry.field(description="The enrolment.")
+
+
+@strawberry.type(description="What became of each event, in the order in which they were sent.")
+class SyncProgressSuccess:
+    results: list[SyncItem] = strawberry.field(description="One for each event.")
+    courses: list[CourseProgress] = strawberry.field(description="How far the learner now is in the courses concerned.")
+
+
+@strawberry.type(description="A lesson is done.")
+class CompleteLessonSuccess:
+    lesson: Lesson | None = strawberry.field(description="The lesson; null while its course is not published.")
+    progress: CourseProgress = strawberry.field(description="How far the learner now is in its course.")
+
+
+EnrollResult = Annotated[
+    EnrollmentSuccess | ValidationProblem | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    strawberry.union("EnrollResult", description="Outcome of enroll."),
+]
+UnenrollResult = Annotated[
+    EnrollmentSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    strawberry.union("UnenrollResult", description="Outcome of unenroll."),
+]
+SyncProgressResult = Annotated[
+    SyncProgressSuccess | ValidationProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    strawberry.union("SyncProgressResult", description="Outcome of syncProgress."),
+]
+CompleteLessonResult = Annotated[
+    CompleteLessonSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    strawberry.union("CompleteLessonResult", description="Outcome of completeLesson."),
+]
+
+
+def make_lesson_progress(lesson: LessonRow, row: LessonProgressRow | None, state: rules.LessonState) -> LessonProgress:
+    """A lesson's progress as clients see it."""
+    return LessonProgress(lesson_row=lesson, row=row, state=LessonState(state.value))
+
+
+def filters_of(filter: EnrollmentFilter | None, mask: int) -> dict[str, Any]:
+    """A filter as the service takes it."""
+    found: dict[str, Any] = {}
+    if filter is not None and filter.status is not None:
+        found["status"] = filter.status.value
+    if filter is not None and filter.course_id is not None:
+        found["course_id"] = ids.decode(ids.COURSE, filter.course_id, mask)
+    return found
+
+
+def reported(event: ProgressEventInput, mask: int) -> ReportedEvent:
+    """An event as the service takes it."""
+    return ReportedEvent(
+        client_event_id=event.client_event_id,
+        lesson_id=ids.decode(ids.LESSON, event.lesson_id, mask),
+        kind=rules.EventKind(event.kind.value),
+        occurred_at=event.occurred_at,
+        percent=event.percent,
+        position=event.position_seconds,
+        block_id=ids.decode(ids.BLOCK, event.block_id, mask) if event.block_id is not None else None,
+        ranges=tuple((part.start, part.end) for part in event.watched_ranges or ()),
+        span_started_at=event.span_started_at,
+    )
+
+
+def item(outcome: Outcome, info: Info) -> SyncItem:
+    """An outcome as clients see it."""
+    return SyncItem(
+        client_event_id=UUID(outcome.client_event_id),
+        status=SyncStatus(outcome.status),
+        code=outcome.code,
+        message=translate(outcome.message, info.context.locale) if outcome.message else None,
+    )
+
+
+def enrollment_page(info: Info, page: Any, count: Any) -> EnrollmentConnection:
+    """A connection of enrolments."""
+    made: EnrollmentConnection = connection(
+        EnrollmentConnection,
+        ORDER.name,
+        page,
+        node=lambda row: Enrollment(row=row),
+        key=lambda row: (row.enrolled_at, row.id),
+        count=count,
+    )
+    return made
+
+
+@strawberry.type
+class LearningQuery:
+    @strawberry.field(
+        description="The enrolments of the person who asks, the newest first; those left only on request."
+    )
+    async def my_enrollments(
+        self,
+        info: Info,
+        filter: Annotated[EnrollmentFilter | None, strawberry.argument(description="Which ones.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> EnrollmentConnection:
+        learning, wanted = info.context.learning, filters_of(filter, info.context.mask)
+        page = await learning.my_enrollments(page_request(ORDER.name, first, after, last, before), wanted)
+        return enrollment_page(info, page, lambda: learning.count_my_enrollments(wanted))
+
+    @strawberry.field(
+        description="Everybody's enrolments: for administrators, and for instructors in their own courses."
+    )
+    async def enrollments(
+        self,
+        info: Info,
+        filter: Annotated[EnrollmentFilter | None, strawberry.argument(description="Which ones.")] = None,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+    ) -> EnrollmentConnection:
+        learning, wanted = info.context.learning, filters_of(filter, info.context.mask)
+        page = await learning.enrollments(page_request(ORDER.name, first, after, last, before), wanted)
+        return enrollment_page(info, page, lambda: learning.count_enrollments(wanted))
+
+    @strawberry.field(description="How far the person who asks is in a course; null without an enrolment.")
+    async def progress(
+        self, info: Info, course_id: Annotated[strawberry.ID, strawberry.argument(description="The course.")]
+    ) -> CourseProgress | None:
+        info.context.viewer.require(Action.READ_SELF)
+        course = ids.decode(ids.COURSE, course_id, info.context.mask)
+        row = await info.context.my_enrollment_by_course.load(course)
+        return None if row is None else CourseProgress(row=row)
+
+
+@strawberry.type
+class LearningMutation:
+    @strawberry.mutation(description="Enrol in a course; asking again changes nothing.")
+    async def enroll(
+        self, info: Info, input: Annotated[EnrollInput, strawberry.argument(description="What to do.")]
+    ) -> EnrollResult:
+        course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
+        row = await info.context.learning.enroll(course_id, idempotency_key=input.idempotency_key)
+        return EnrollmentSuccess(enrollment=Enrollment(row=row))
+
+    @strawberry.mutation(description="Leave a course; progress is kept for a return.")
+    async def unenroll(
+        self, info: Info, input: Annotated[UnenrollInput, strawberry.argument(description="What to do.")]
+    ) -> UnenrollResult:
+        course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
+        return EnrollmentSuccess(enrollment=Enrollment(row=await info.context.learning.unenroll(course_id)))
+
+    @strawberry.mutation(description="Take what a learner did, each event on its own merits.")
+    async def sync_progress(
+        self, info: Info, input: Annotated[SyncProgressInput, strawberry.argument(description="What to do.")]
+    ) -> SyncProgressResult:
+        events = [reported(event, info.context.mask) for event in input.events]
+        outcomes, course_ids = await info.context.learning.sync_progress(events)
+        rows = await info.context.my_enrollment_by_course.load_many(course_ids)
+        return SyncProgressSuccess(
+            results=[item(outcome, info) for outcome in outcomes],
+            courses=[CourseProgress(row=row) for row in rows if row is not None],
+        )
+
+    @strawberry.mutation(description="Mark a lesson as done; doing it again changes nothing.")
+    async def complete_lesson(
+        self, info: Info, input: Annotated[CompleteLessonInput, strawberry.argument(description="What to do.")]
+    ) -> CompleteLessonResult:
+        lesson_id = ids.decode(ids.LESSON, input.lesson_id, info.context.mask)
+        course_id = await info.context.learning.complete_lesson(lesson_id, client_event_id=input.client_event_id)
+        lesson = await info.context.lessons_by_id.load(lesson_id)
+        enrollment = await info.context.my_enrollment_by_course.load(course_id)
+        if enrollment is None:
+            raise NotFound("enrollment")
+        return CompleteLessonSuccess(
+            lesson=None if lesson is None else Lesson(row=lesson), progress=CourseProgress(row=enrollment)
+        )
