@@ -31,7 +31,12 @@ from schema.scalars import SCALARS
 from schema.scope import operation_scope
 
 # How many items a plain list is assumed to have, where ten is not a good guess.
-COSTS = {("LessonProgress", "lockReasons"): 1, ("Lesson", "lockReasons"): 1, ("Course", "instructors"): 2}
+COSTS = {
+    ("LessonProgress", "lockReasons"): 1,
+    ("Lesson", "lockReasons"): 1,
+    ("Course", "instructors"): 2,
+    ("Lesson", "blocks"): 5,
+}
 LIMITS = Limits()
 
 
@@ -114,7 +119,6 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
         config=StrawberryConfig(
             scalar_map=SCALARS,
-            sort_schema=True,
             disable_field_suggestions=settings is not None and settings.env == "production",
         ),
     )

@@ -442,12 +442,15 @@ class CatalogQuery:
         self,
         info: Info,
         filter: Annotated[CourseFilter | None, strawberry.argument(description="Which ones.")] = None,
-        sort: Annotated[CourseSort, strawberry.argument(description="In which order.")] = CourseSort.NEWEST,
+        sort: Annotated[
+            CourseSort | None, strawberry.argument(description="In which order; NEWEST by default.")
+        ] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> CourseConnection:
+        sort = sort or CourseSort.NEWEST
         order = ORDERS[sort.value]
         catalog, filters = info.context.catalog, wanted(filter, info.context.mask)
         page = await catalog.courses(page_request(order.name, first, after, last, before), sort.value, filters)

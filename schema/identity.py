@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as PythonDecimal
 from enum import Enum
 from typing import Annotated, Any
 
@@ -76,7 +77,7 @@ class Preferences:
 
     @strawberry.field(description="Playback speed of videos, 0.5 to 2.")
     def playback_speed(self) -> Decimal:
-        return Decimal(self._get("playbackSpeed"))
+        return Decimal(PythonDecimal(self._get("playbackSpeed")))
 
 
 @strawberry.type(description="An organisation that a person belongs to.")
@@ -497,12 +498,13 @@ class IdentityQuery:
         self,
         info: Info,
         filter: Annotated[UserFilter | None, strawberry.argument(description="Which ones.")] = None,
-        sort: Annotated[UserSort, strawberry.argument(description="In which order.")] = UserSort.NAME,
+        sort: Annotated[UserSort | None, strawberry.argument(description="In which order; NAME by default.")] = None,
         first: First = None,
         after: After = None,
         last: Last = None,
         before: Before = None,
     ) -> UserConnection:
+        sort = sort or UserSort.NAME
         order = ORDERS[sort.value]
         wanted = {
             name: value

@@ -38,7 +38,7 @@ class Limits:
     aliases: int = 30
     directives: int = 50
     root_fields: int = 20
-    cost: int = 20_000
+    cost: int = 30_000
     introspection_depth: int = 20
     introspection_lists: int = 4
     list_size: int = 10

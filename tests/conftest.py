@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,13 @@ def _server(config: pytest.Config) -> str:
     """The owner's DSN of the run's server; started at first need."""
     if SERVER not in config.stash:
         folder = tempfile.TemporaryDirectory(prefix="stegmaier-tests-", ignore_cleanup_errors=True)
+        Path(folder.name).chmod(0o711)  # the server runs as another user when the tests run as root
         cluster = EmbeddedPostgres(Path(folder.name) / "postgres", settings=FAST)
         config.stash[FOLDER], config.stash[CLUSTER] = folder, cluster
         config.stash[SERVER] = cluster.start()
-        asyncio.run(_make_template(config.stash[SERVER]))
+        # In a thread of its own: asyncio.run would take the test run's event loop away.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(_make_template(config.stash[SERVER]))).result()
     return config.stash[SERVER]
 
 

@@ -18,12 +18,11 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.answer = "250 OK"
-        self._controller = Controller(self, hostname="127.0.0.1", port=0)
+        self._controller = _AnyPort(self, hostname="127.0.0.1", port=0)
         self.port = 0
 
     def start(self) -> None:
         """Listen in a thread."""
-        self._controller = _AnyPort(self, hostname="127.0.0.1", port=0)
         self._controller.start()
         self.port = self._controller.server.sockets[0].getsockname()[1]
 

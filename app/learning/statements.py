@@ -24,6 +24,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.catalog.tables import course_instructors, courses, lesson_blocks, lessons, modules
@@ -225,7 +226,7 @@ MY_PROGRESS_BY_LESSON = Statement(
 # The first lesson, in course order, that is not done; the last touched one is preferred by the service.
 FIRST_OPEN_LESSON = Statement(
     select(lessons.c.course_id, lessons.c.id.label("lesson_id"))
-    .distinct(lessons.c.course_id)
+    .ext(distinct_on(lessons.c.course_id))
     .join(modules, modules.c.id == lessons.c.module_id)
     .outerjoin(lesson_progress, and_(lesson_progress.c.lesson_id == lessons.c.id, lesson_progress.c.user_id == _USER))
     .where(lessons.c.course_id == any_(_IDS), _ALIVE, lesson_progress.c.completed_at.is_(None))
