@@ -15,7 +15,7 @@ from app.identity.validators import Checks, InvalidValue, line, text, url
 
 Key = TypeVar("Key")
 
-TITLE, DESCRIPTION, RICH_TEXT, QUIZ = 200, 20_000, 80_000, 60_000
+TITLE, DESCRIPTION, RICH_TEXT, QUIZ = 200, 20_000, 250_000, 60_000
 MODULES, LESSONS, BLOCKS, TAGS, INSTRUCTORS = 200, 200, 200, 20, 10
 LEVELS = ("beginner", "intermediate", "advanced", "all")
 COMPLETIONS = ("view", "mark_done", "video_coverage")

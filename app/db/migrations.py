@@ -106,7 +106,7 @@ async def replay(
     Raises MigrationError when the connection is not where it should be.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"migrate:{schema}"])
-    path = [schema, "extensions"] if lineage == "control" else [schema]
+    path = [schema, "extensions"] if lineage == "control" else [schema]  # control tables use the type citext
     await connection.execute(
         sql.SQL("SET LOCAL search_path = {}").format(sql.SQL(", ").join(map(sql.Identifier, path)))
     )
@@ -121,6 +121,8 @@ async def replay(
     statements = render(lineage, start, end)
     for statement in statements:
         await connection.execute(statement.encode(), prepare=False)
+    if end == BASE:
+        await connection.execute("DROP TABLE alembic_version")
     return Replay(start, end, len(statements))
 
 

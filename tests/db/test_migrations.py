@@ -98,11 +98,11 @@ async def test_the_control_lineage_goes_down_to_nothing_and_up_again(server_dsn:
 async def test_migrations_and_metadata_describe_the_same_tables(
     lineage: str, acme: World, database_dsn: str
 ) -> None:
-    schema = "control" if lineage == "control" else acme.tenant.schema_name
+    schema = "extensions" if lineage == "control" else acme.tenant.schema_name
     parts = conninfo_to_dict(database_dsn)
     url = URL.create(
         "postgresql+psycopg", username=str(parts["user"]), database=str(parts["dbname"]),
-        query={"host": str(parts["host"]), "options": f"-csearch_path={schema},extensions"},
+        query={"host": str(parts["host"]), "options": f"-csearch_path={schema}"},
     )  # fmt: skip
     engine = create_engine(url)
     with engine.connect() as connection:
