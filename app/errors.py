@@ -83,7 +83,8 @@ class Invalid(Refusal):
         fields: Sequence[FieldProblem] = (),
         **params: object,
     ) -> None:
-        super().__init__(message, **params)
+        super().__init__(message)
+        self.params = params
         self.fields = tuple(fields)
 
 

@@ -79,10 +79,11 @@ class Worker:
         self._mailer: Mailer = platform.mailer
         self._task: asyncio.Task[None] | None = None
         queue = platform.queue
-        queue.task(self.send_mail, name=jobs.SEND_MAIL, retry=jobs.RETRY)
-        queue.task(self.sync_member, name=jobs.SYNC_MEMBER, retry=jobs.RETRY)
-        queue.task(self.relay_tenant, name=jobs.RELAY_TENANT, retry=jobs.RETRY)
-        queue.periodic(cron="*/2 * * * *")(queue.task(self.sweep, name=jobs.SWEEP, queueing_lock=jobs.SWEEP))
+        task: Any = queue.task  # its overloads do not know bound methods
+        task(self.send_mail, name=jobs.SEND_MAIL, retry=jobs.RETRY)
+        task(self.sync_member, name=jobs.SYNC_MEMBER, retry=jobs.RETRY)
+        task(self.relay_tenant, name=jobs.RELAY_TENANT, retry=jobs.RETRY)
+        queue.periodic(cron="*/2 * * * *")(task(self.sweep, name=jobs.SWEEP, queueing_lock=jobs.SWEEP))
 
     async def open(self) -> None:
         """Open the queue's connections."""

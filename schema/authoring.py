@@ -200,27 +200,50 @@ class DeleteSuccess:
     deleted_id: strawberry.ID = strawberry.field(description="What was deleted.")
 
 
-def union_of(name: str, success: Any) -> Any:
-    """The named union of an authoring mutation: its success, or one of the problems they all share."""
-    members = success | ValidationProblem | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem
-    mutation = name[0].lower() + name[1:].removesuffix("Result")
-    return Annotated[members, strawberry.union(name, description=f"Outcome of {mutation}.")]
+Problems = ValidationProblem | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem
 
-
-CreateCourseResult = union_of("CreateCourseResult", CourseSuccess)
-UpdateCourseResult = union_of("UpdateCourseResult", CourseSuccess)
-PublishCourseResult = union_of("PublishCourseResult", CourseSuccess)
-UnpublishCourseResult = union_of("UnpublishCourseResult", CourseSuccess)
-CopyCourseResult = union_of("CopyCourseResult", CourseSuccess)
-DeleteCourseResult = union_of("DeleteCourseResult", DeleteSuccess)
-CreateModuleResult = union_of("CreateModuleResult", ModuleSuccess)
-UpdateModuleResult = union_of("UpdateModuleResult", ModuleSuccess)
-DeleteModuleResult = union_of("DeleteModuleResult", DeleteSuccess)
-ReorderModulesResult = union_of("ReorderModulesResult", CourseSuccess)
-CreateLessonResult = union_of("CreateLessonResult", LessonSuccess)
-UpdateLessonResult = union_of("UpdateLessonResult", LessonSuccess)
-DeleteLessonResult = union_of("DeleteLessonResult", DeleteSuccess)
-ReorderLessonsResult = union_of("ReorderLessonsResult", ModuleSuccess)
+CreateCourseResult = Annotated[
+    CourseSuccess | Problems, strawberry.union("CreateCourseResult", description="Outcome of createCourse.")
+]
+UpdateCourseResult = Annotated[
+    CourseSuccess | Problems, strawberry.union("UpdateCourseResult", description="Outcome of updateCourse.")
+]
+PublishCourseResult = Annotated[
+    CourseSuccess | Problems, strawberry.union("PublishCourseResult", description="Outcome of publishCourse.")
+]
+UnpublishCourseResult = Annotated[
+    CourseSuccess | Problems, strawberry.union("UnpublishCourseResult", description="Outcome of unpublishCourse.")
+]
+CopyCourseResult = Annotated[
+    CourseSuccess | Problems, strawberry.union("CopyCourseResult", description="Outcome of copyCourse.")
+]
+DeleteCourseResult = Annotated[
+    DeleteSuccess | Problems, strawberry.union("DeleteCourseResult", description="Outcome of deleteCourse.")
+]
+CreateModuleResult = Annotated[
+    ModuleSuccess | Problems, strawberry.union("CreateModuleResult", description="Outcome of createModule.")
+]
+UpdateModuleResult = Annotated[
+    ModuleSuccess | Problems, strawberry.union("UpdateModuleResult", description="Outcome of updateModule.")
+]
+DeleteModuleResult = Annotated[
+    DeleteSuccess | Problems, strawberry.union("DeleteModuleResult", description="Outcome of deleteModule.")
+]
+ReorderModulesResult = Annotated[
+    CourseSuccess | Problems, strawberry.union("ReorderModulesResult", description="Outcome of reorderModules.")
+]
+CreateLessonResult = Annotated[
+    LessonSuccess | Problems, strawberry.union("CreateLessonResult", description="Outcome of createLesson.")
+]
+UpdateLessonResult = Annotated[
+    LessonSuccess | Problems, strawberry.union("UpdateLessonResult", description="Outcome of updateLesson.")
+]
+DeleteLessonResult = Annotated[
+    DeleteSuccess | Problems, strawberry.union("DeleteLessonResult", description="Outcome of deleteLesson.")
+]
+ReorderLessonsResult = Annotated[
+    ModuleSuccess | Problems, strawberry.union("ReorderLessonsResult", description="Outcome of reorderLessons.")
+]
 
 COURSE = ("title", "description", "category", "level", "language", "cover_url", "tags")
 LESSON = ("title", "summary", "is_required", "weight", "completion", "video_threshold")

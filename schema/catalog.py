@@ -16,6 +16,7 @@ from app.learning.rules import state_of
 from app.viewer import Action
 from schema import ids
 from schema.context import Info
+from schema.enums import word
 from schema.node import Node
 from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import DateTime, Decimal
@@ -181,9 +182,9 @@ BLOCKS: dict[str, Any] = {
 class Lesson(Node):
     row: strawberry.Private[LessonRow]
 
-    @strawberry.field(description="Opaque identifier.")
-    def id(self, info: Info) -> strawberry.ID:
-        return ids.encode(ids.LESSON, self.row.id, info.context.mask)
+    def identifier(self, mask: int) -> strawberry.ID:
+        """The identifier in the tenant with this mask."""
+        return ids.encode(ids.LESSON, self.row.id, mask)
 
     @strawberry.field(description="Title.")
     def title(self) -> str:
@@ -239,6 +240,10 @@ class Lesson(Node):
 
     @strawberry.field(description="Why its content cannot be read; empty when it can.")
     async def lock_reasons(self, info: Info) -> list[LockReason]:
+        return await self.reasons(info)
+
+    async def reasons(self, info: Info) -> list[LockReason]:
+        """Why the person who asks may not read it."""
         if await self._may_read(info):
             return []
         return [LockReason(code="NOT_ENROLLED", message=translate(NOT_ENROLLED, info.context.locale))]
@@ -251,7 +256,8 @@ class Lesson(Node):
 
     @strawberry.field(description="What the person who asks has done in it.")
     async def my_progress(self, info: Info) -> Annotated[LessonProgress, strawberry.lazy("schema.learning")]:
-        return await lesson_progress(info, self.row)
+        made: LessonProgress = await lesson_progress(info, self.row)
+        return made
 
 
 async def lesson_progress(info: Info, lesson: LessonRow) -> Any:
@@ -271,9 +277,9 @@ async def lesson_progress(info: Info, lesson: LessonRow) -> Any:
 class Module(Node):
     row: strawberry.Private[ModuleRow]
 
-    @strawberry.field(description="Opaque identifier.")
-    def id(self, info: Info) -> strawberry.ID:
-        return ids.encode(ids.MODULE, self.row.id, info.context.mask)
+    def identifier(self, mask: int) -> strawberry.ID:
+        """The identifier in the tenant with this mask."""
+        return ids.encode(ids.MODULE, self.row.id, mask)
 
     @strawberry.field(description="Title.")
     def title(self) -> str:
@@ -305,9 +311,9 @@ class Module(Node):
 class Course(Node):
     row: strawberry.Private[CourseRow]
 
-    @strawberry.field(description="Opaque identifier.")
-    def id(self, info: Info) -> strawberry.ID:
-        return ids.encode(ids.COURSE, self.row.id, info.context.mask)
+    def identifier(self, mask: int) -> strawberry.ID:
+        """The identifier in the tenant with this mask."""
+        return ids.encode(ids.COURSE, self.row.id, mask)
 
     @strawberry.field(description="Title.")
     def title(self) -> str:
@@ -414,7 +420,7 @@ def wanted(filter: CourseFilter | None, mask: int) -> dict[str, Any]:
     found: dict[str, Any] = {
         "search": (filter.search or "").strip()[:200],
         "category": filter.category,
-        "level": filter.level.value if filter.level else None,
+        "level": word(filter.level) if filter.level else None,
         "language": filter.language,
         "tags": [tag.strip().casefold() for tag in filter.tags[:20]] if filter.tags else None,
         "instructor_id": ids.decode(ids.USER, filter.instructor_id, mask) if filter.instructor_id else None,
@@ -451,10 +457,10 @@ class CatalogQuery:
         before: Before = None,
     ) -> CourseConnection:
         sort = sort or CourseSort.NEWEST
-        order = ORDERS[sort.value]
+        order = ORDERS[word(sort)]
         catalog, filters = info.context.catalog, wanted(filter, info.context.mask)
-        page = await catalog.courses(page_request(order.name, first, after, last, before), sort.value, filters)
-        return connection(
+        page = await catalog.courses(page_request(order.name, first, after, last, before), word(sort), filters)
+        made: CourseConnection = connection(
             CourseConnection,
             order.name,
             page,
@@ -462,6 +468,7 @@ class CatalogQuery:
             key=_KEYS[sort],
             count=lambda: catalog.count_courses(filters),
         )
+        return made
 
     @strawberry.field(description="A course; null when there is none to see.")
     async def course(

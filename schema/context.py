@@ -6,6 +6,7 @@ from functools import cached_property
 from uuid import UUID
 
 import strawberry
+from strawberry.dataloader import DataLoader
 
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.service import CatalogService
@@ -21,7 +22,6 @@ from app.platform import Platform
 from app.tenancy.records import Tenant
 from app.viewer import Viewer
 from schema import loaders
-from schema.loaders import DataLoader
 
 
 class Context:

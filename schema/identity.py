@@ -16,6 +16,7 @@ from app.identity.statements import ORDERS
 from app.viewer import Role as DomainRole
 from schema import ids
 from schema.context import Info
+from schema.enums import word
 from schema.errors import (
     ConflictProblem,
     ForbiddenProblem,
@@ -125,9 +126,9 @@ class Session:
 class User(Node):
     row: strawberry.Private[MemberRow]
 
-    @strawberry.field(description="Opaque identifier.")
-    def id(self, info: Info) -> strawberry.ID:
-        return ids.encode(ids.USER, self.row.user_id, info.context.mask)
+    def identifier(self, mask: int) -> strawberry.ID:
+        """The identifier in the tenant with this mask."""
+        return ids.encode(ids.USER, self.row.user_id, mask)
 
     def _private(self, info: Info) -> bool:
         viewer = info.context.viewer
@@ -505,19 +506,19 @@ class IdentityQuery:
         before: Before = None,
     ) -> UserConnection:
         sort = sort or UserSort.NAME
-        order = ORDERS[sort.value]
+        order = ORDERS[word(sort)]
         wanted = {
             name: value
             for name, value in {
                 "search": (filter.search or "")[:200] if filter else None,
-                "role": filter.role.value if filter and filter.role else None,
-                "status": filter.status.value if filter and filter.status else None,
+                "role": word(filter.role) if filter and filter.role else None,
+                "status": word(filter.status) if filter and filter.status else None,
             }.items()
             if value
         }
         identity = info.context.identity
-        page = await identity.users(page_request(order.name, first, after, last, before), sort.value, wanted)
-        return connection(
+        page = await identity.users(page_request(order.name, first, after, last, before), word(sort), wanted)
+        made: UserConnection = connection(
             UserConnection,
             order.name,
             page,
@@ -525,6 +526,7 @@ class IdentityQuery:
             key=lambda row: (row.sort_name, row.user_id) if sort is UserSort.NAME else (row.created_at, row.user_id),
             count=lambda: identity.count_users(wanted),
         )
+        return made
 
 
 @strawberry.type
@@ -632,7 +634,7 @@ class IdentityMutation:
         self, info: Info, input: Annotated[CreateUserInput, strawberry.argument(description="Whom.")]
     ) -> CreateUserResult:
         row = await info.context.identity.create_user(
-            email=input.email, full_name=input.full_name, role=DomainRole(input.role.value), locale=input.locale
+            email=input.email, full_name=input.full_name, role=DomainRole(word(input.role)), locale=input.locale
         )
         return UserSuccess(user=User(row=row))
 
@@ -642,7 +644,7 @@ class IdentityMutation:
     ) -> ChangeUserRoleResult:
         user_id = ids.decode(ids.USER, input.id, info.context.mask)
         return UserSuccess(
-            user=User(row=await info.context.identity.change_role(user_id, DomainRole(input.role.value)))
+            user=User(row=await info.context.identity.change_role(user_id, DomainRole(word(input.role))))
         )
 
     @strawberry.mutation(description="Remove a member; their work and name stay; for administrators.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal as PythonDecimal
 from enum import Enum
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from app.viewer import Action
 from schema import ids
 from schema.catalog import Course, Lesson, LockReason, lesson_progress
 from schema.context import Info
+from schema.enums import word
 from schema.errors import (
     ConflictProblem,
     ForbiddenProblem,
@@ -85,7 +87,7 @@ class LessonProgress:
 
     @strawberry.field(description="Where to go on, seconds from the start.")
     def position_seconds(self) -> Decimal:
-        return Decimal(self.row.position_seconds if self.row else rules.Decimal(0))
+        return Decimal(self.row.position_seconds if self.row else PythonDecimal(0))
 
     @strawberry.field(description="When it was first opened.")
     def started_at(self) -> DateTime | None:
@@ -97,7 +99,7 @@ class LessonProgress:
 
     @strawberry.field(description="Why it cannot be opened; empty when it can.")
     async def lock_reasons(self, info: Info) -> list[LockReason]:
-        return await Lesson(row=self.lesson_row).lock_reasons(info)  # type: ignore[misc, operator]
+        return await Lesson(row=self.lesson_row).reasons(info)
 
 
 @strawberry.type(description="Where a learner goes on in a course.")
@@ -153,7 +155,7 @@ class CourseProgress:
         if lesson is None:
             return None
         progress = await info.context.my_progress_by_lesson.load(found.lesson_id)
-        position = progress.position_seconds if progress else rules.Decimal(0)
+        position = progress.position_seconds if progress else PythonDecimal(0)
         return ResumePoint(lesson=Lesson(row=lesson), position_seconds=Decimal(position))
 
     @strawberry.field(description="Every lesson of the course in order, with what the learner did in it.")
@@ -171,9 +173,9 @@ class CourseProgress:
 class Enrollment(Node):
     row: strawberry.Private[EnrollmentRow]
 
-    @strawberry.field(description="Opaque identifier.")
-    def id(self, info: Info) -> strawberry.ID:
-        return ids.encode(ids.ENROLLMENT, self.row.id, info.context.mask)
+    def identifier(self, mask: int) -> strawberry.ID:
+        """The identifier in the tenant with this mask."""
+        return ids.encode(ids.ENROLLMENT, self.row.id, mask)
 
     @strawberry.field(description="The course; null while the person who asks may not see it.")
     async def course(self, info: Info) -> Course | None:
@@ -324,7 +326,7 @@ def filters_of(filter: EnrollmentFilter | None, mask: int) -> dict[str, Any]:
     """A filter as the service takes it."""
     found: dict[str, Any] = {}
     if filter is not None and filter.status is not None:
-        found["status"] = filter.status.value
+        found["status"] = word(filter.status)
     if filter is not None and filter.course_id is not None:
         found["course_id"] = ids.decode(ids.COURSE, filter.course_id, mask)
     return found
@@ -335,7 +337,7 @@ def reported(event: ProgressEventInput, mask: int) -> ReportedEvent:
     return ReportedEvent(
         client_event_id=event.client_event_id,
         lesson_id=ids.decode(ids.LESSON, event.lesson_id, mask),
-        kind=rules.EventKind(event.kind.value),
+        kind=rules.EventKind(word(event.kind)),
         occurred_at=event.occurred_at,
         percent=event.percent,
         position=event.position_seconds,

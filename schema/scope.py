@@ -29,7 +29,7 @@ class OperationScope(SchemaExtension):
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
 
-    async def on_operation(self) -> AsyncIterator[None]:  # type: ignore[override]
+    async def on_operation(self) -> AsyncIterator[None]:
         context = await self.execution_context.context.for_operation()
         self.execution_context.context = context
         try:
@@ -42,5 +42,6 @@ class OperationScope(SchemaExtension):
         finally:
             await context.close()
         result = self.execution_context.result
-        if result is not None and getattr(result, "errors", None):
-            result.errors = [present(error, context.locale, context.request_id) for error in result.errors]
+        errors = getattr(result, "errors", None)
+        if result is not None and errors:
+            result.errors = [present(error, context.locale, context.request_id) for error in errors]

@@ -126,7 +126,7 @@ class GraphQLServer:
             ) from error  # fmt: skip
         except CannotGetOperationTypeError:
             return ExecutionResult(data=None, errors=[GraphQLError("Name the operation to run: operationName.")])
-        return result  # type: ignore[return-value]
+        return result
 
 
 def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier: str) -> Response:
@@ -278,7 +278,8 @@ class Sockets(GraphQL[Context, None]):
         if not isinstance(context, Waiting):
             raise TypeError("not a WebSocket's context")
         websocket = context.websocket
-        params = {name.lower(): str(value) for name, value in (context.connection_params or {}).items()}
+        sent: dict[str, object] = context.connection_params or {}
+        params = {name.lower(): str(value) for name, value in sent.items()}
         headers = lower(websocket.headers)
         given = {name: params[name] for name in ("authorization", "x-tenant-id", "accept-language") if name in params}
         if "tenant" in params:

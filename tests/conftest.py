@@ -142,5 +142,3 @@ async def globex(application: Application, mailbox: Mailbox) -> AsyncIterator[Wo
     """Another fresh tenant."""
     async with World.founded(application, mailbox, "globex") as world:
         yield world
-
-

@@ -30,7 +30,7 @@ class Mailbox:
         """Stop listening."""
         self._controller.stop()
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """aiosmtpd calls this for each mail."""
         if self.answer.startswith("250"):
             mail = cast("EmailMessage", message_from_bytes(envelope.content, policy=policy.default))

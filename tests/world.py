@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx
 from psycopg import AsyncConnection
 from psycopg.types.json import Jsonb
+from sqlalchemy import text
 
 from app.db.database import Operation
 from app.db.ids import new_id
@@ -21,7 +22,6 @@ from app.tenancy.records import Tenant
 from app.tenancy.service import TenantService
 from app.viewer import Role, Viewer
 from schema import ids
-from sqlalchemy import text
 from tests.mailbox import Mailbox
 
 PASSWORD = "correct horse battery staple 42"

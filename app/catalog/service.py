@@ -246,7 +246,7 @@ class CatalogService:
         modules = await tx.all(sql.MODULES_BY_COURSE, ids=[source])
         lessons = await tx.all(sql.LESSONS_BY_MODULE, ids=[module.id for module in modules])
         blocks = await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson.id for lesson in lessons])
-        made = {row.id: new_id() for row in (*modules, *lessons)}
+        made = {old: new_id() for old in (*(row.id for row in modules), *(row.id for row in lessons))}
         await tx.execute_many(
             sql.ADD_MODULE,
             [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -52,7 +53,7 @@ LISTED_AT = func.coalesce(courses.c.published_at, courses.c.created_at, type_=TI
 _PLAIN = tuple(courses.c[name] for name in CourseRow.__dataclass_fields__ if name not in {"listed_at", "rank"})
 
 
-def course_columns(rank: ColumnElement[float] | None = None) -> tuple[ColumnElement[object], ...]:
+def course_columns(rank: ColumnElement[float] | None = None) -> tuple[ColumnElement[Any], ...]:
     """The columns of a CourseRow."""
     return (
         *_PLAIN,
@@ -115,7 +116,7 @@ FILTERS: dict[str, ColumnElement[bool]] = {
 }
 
 
-def _filtered(query: Select[tuple[object, ...]], scope: str, used: frozenset[str]) -> Select[tuple[object, ...]]:
+def _filtered(query: Select[Any], scope: str, used: frozenset[str]) -> Select[Any]:
     return query.where(visible(scope), *(FILTERS[name] for name in sorted(used)))
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.sql.dml import UpdateBase
 
 Row = TypeVar("Row")
 
-_DIALECT = PGDialect_psycopg()
+_DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
 
 
 class Statement(Generic[Row]):

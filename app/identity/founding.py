@@ -100,7 +100,7 @@ class Founder:
 
         Raises: Invalid (with every bad field), Conflict (slug taken).
         """
-        slug, email, full_name = _checked(slug, admin_email, admin_name, locale, password)
+        slug, email, full_name = await _checked(slug, admin_email, admin_name, locale, password)
         password_hash = await self._passwords.hash(password) if password else None
         async with self._database.control() as tx:
             verified = password is not None
@@ -145,13 +145,13 @@ class Founder:
         )  # fmt: skip
 
 
-def _checked(slug: str, email: str, full_name: str, locale: str, password: str | None) -> tuple[str, str, str]:
+async def _checked(slug: str, email: str, full_name: str, locale: str, password: str | None) -> tuple[str, str, str]:
     check = validators.Checks()
     slug = check("slug", validators.slug, slug)
     email = check("adminEmail", validators.email, email)
     full_name = check("adminName", validators.full_name, full_name)
     check("locale", validators.locale, locale)
     if password is not None:
-        check("password", validators.password, password, user_inputs=[email, full_name])
+        await check.slowly("password", validators.password, password, user_inputs=[email, full_name])
     check.done()
     return slug, email, full_name

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
+from unicodedata import normalize
 
 import bcrypt
 from argon2 import PasswordHasher
@@ -33,8 +34,8 @@ class Passwords:
         self._threads.shutdown()
 
     async def hash(self, password: str) -> str:
-        """The hash to keep."""
-        return await self._run(lambda: self._hasher.hash(password))
+        """The hash to keep. Spellings that look the same (NFKC) are the same password."""
+        return await self._run(lambda: self._hasher.hash(normalize("NFKC", password)))
 
     async def verify(self, stored: str | None, password: str) -> bool:
         """Whether the password is the one behind the hash.
@@ -53,7 +54,7 @@ class Passwords:
             # bcrypt looks at 72 bytes and the library refuses more; the old system cut in the same place.
             return bcrypt.checkpw(password.encode()[:72], stored.encode())
         try:
-            return self._hasher.verify(stored, password)
+            return self._hasher.verify(stored, normalize("NFKC", password))
         except (VerificationError, InvalidHashError):
             return False
 

@@ -21,7 +21,7 @@ from app.identity import statements as sql
 from app.identity import throttle, validators
 from app.identity.access import Access
 from app.identity.directory import copy_member
-from app.identity.rows import Client, MemberRow, MyMembershipRow, SessionRow, Tokens, UserRow
+from app.identity.rows import Client, MemberRow, MembershipRow, MyMembershipRow, SessionRow, Tokens, UserRow
 from app.identity.secrets import digest, new_secret
 from app.outside.jobs import Jobs
 from app.tenancy.directory import TenantDirectory
@@ -86,7 +86,7 @@ class IdentityService:
         email = check("input.email", validators.email, email)
         full_name = check("input.fullName", validators.full_name, full_name)
         language = check("input.locale", validators.locale, locale or self.tenant.locale)
-        password = check("input.password", validators.password, password, user_inputs=[email, full_name])
+        password = await check.slowly("input.password", validators.password, password, user_inputs=[email, full_name])
         check.done()
         password_hash = await self.access.passwords.hash(password)
         async with self.db.control() as tx:
@@ -144,7 +144,9 @@ class IdentityService:
             if found.used_at is None:
                 if user.password_hash is None:
                     check = validators.Checks()
-                    given = check("input.password", validators.password, password or "", user_inputs=[user.email])
+                    given = await check.slowly(
+                        "input.password", validators.password, password or "", user_inputs=[user.email]
+                    )
                     check.done()
                     password_hash = await self.access.passwords.hash(given)
                     await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=password_hash)
@@ -174,9 +176,7 @@ class IdentityService:
         async with self.db.control(read_only=True) as tx:
             await throttle.check(tx, wanted, now)
             user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
-            membership = (
-                await tx.one_or_none(sql.MEMBERSHIP, user_id=user.id, tenant_id=self.tenant.id) if user else None
-            )
+            membership = await self._membership(tx, user)
         matches = await self.access.passwords.verify(user.password_hash if user else None, password[:1024])
         if user is None or membership is None or membership.status == "removed" or not matches:
             async with self.db.control() as tx:
@@ -247,9 +247,7 @@ class IdentityService:
         check.done()
         async with self.db.control() as tx:
             user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
-            membership = (
-                await tx.one_or_none(sql.MEMBERSHIP, user_id=user.id, tenant_id=self.tenant.id) if user else None
-            )
+            membership = await self._membership(tx, user)
             if user is None or membership is None or membership.status != "active":
                 return
             if await self._may_mail(tx, user, "reset"):
@@ -270,7 +268,9 @@ class IdentityService:
                 raise _bad_token()
             user = await tx.one(sql.USER_FOR_UPDATE, "user", id=found.user_id)
             check = validators.Checks()
-            password = check("input.password", validators.password, password, user_inputs=[user.email, user.full_name])
+            password = await check.slowly(
+                "input.password", validators.password, password, user_inputs=[user.email, user.full_name]
+            )
             check.done()
             await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="reset")
             await self._set_password(tx, user, password)
@@ -291,7 +291,9 @@ class IdentityService:
             check.note("input.currentPassword", "PASSWORD_WRONG", "is not your current password")
             check.done()
         check = validators.Checks()
-        new = check("input.newPassword", validators.password, new, user_inputs=[user.email, user.full_name])
+        new = await check.slowly(
+            "input.newPassword", validators.password, new, user_inputs=[user.email, user.full_name]
+        )
         check.done()
         async with self.db.control() as tx:
             await self._set_password(tx, user, new)
@@ -424,6 +426,11 @@ class IdentityService:
         if admins == [user_id] and not stays_admin:
             raise Conflict("an organisation needs an administrator; make somebody else one first", code="LAST_ADMIN")
         return membership.status
+
+    async def _membership(self, tx: Tx, user: UserRow | None) -> MembershipRow | None:
+        if user is None:
+            return None
+        return await tx.one_or_none(sql.MEMBERSHIP, user_id=user.id, tenant_id=self.tenant.id)
 
     async def _put_membership(self, tx: Tx, user_id: UUID, role: Role, status: str) -> None:
         await tx.execute(sql.PUT_MEMBERSHIP, user_id=user_id, tenant_id=self.tenant.id, role=role.value, status=status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -325,7 +326,7 @@ ORDERS = {
 }
 
 
-def _filtered(query: Select[tuple[object, ...]], used: frozenset[str]) -> Select[tuple[object, ...]]:
+def _filtered(query: Select[Any], used: frozenset[str]) -> Select[Any]:
     if "search" in used:
         wanted = func.extensions.fold(bindparam("search", type_=Text), type_=Text)
         query = query.where(members.c.search_text.contains(wanted))

@@ -75,7 +75,7 @@ def wait_seconds(failures: int, allowed: int) -> int:
     """How long to wait after so many failures: nothing at first, then 2, 4, 8... seconds, 15 minutes at most."""
     if failures < allowed:
         return 0
-    return min(LONGEST_WAIT, 2 ** min(failures - allowed + 1, 20))
+    return min(LONGEST_WAIT, int(2 ** min(failures - allowed + 1, 20)))
 
 
 async def check(tx: Tx, wanted: list[str], now: datetime) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from threading import Lock
 from typing import Any, TypeVar, get_args
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -43,6 +45,9 @@ LINK = re.compile(r"://|\bwww\.|\w\.\w{2,}/", re.IGNORECASE)
 OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
+_one_at_a_time = Lock()
+
+
 class InvalidValue(ValueError):
     """A value that cannot be accepted: a stable code, and a sentence that says what to do."""
 
@@ -66,6 +71,10 @@ class Checks:
         except InvalidValue as error:
             self.problems.append(FieldProblem(path, error.message, error.code, error.params))
             return value  # type: ignore[no-any-return]
+
+    async def slowly(self, path: str, validate: Callable[..., Value], value: Any, **options: Any) -> Value:
+        """The same for a validation that takes long enough to hold up others: in a thread."""
+        return await asyncio.to_thread(lambda: self(path, validate, value, **options))
 
     def note(self, path: str, code: str, message: str, **params: object) -> None:
         """Add a problem found in another way."""
@@ -145,7 +154,9 @@ def password(value: str, *, user_inputs: Sequence[str] = ()) -> str:
     beginning = normal[:JUDGED]
     if len(SYMBOLS.intersection(beginning)) > MANY_SYMBOLS:
         beginning = normal[:JUDGED_IF_SYMBOLS]
-    if zxcvbn(beginning, user_inputs=_own_words(user_inputs))["score"] < 3:
+    with _one_at_a_time:  # the library keeps the user's words in a global
+        score = zxcvbn(beginning, user_inputs=_own_words(user_inputs))["score"]
+    if score < 3:
         raise InvalidValue("PASSWORD_WEAK", "is easy to guess; use several unrelated words or a longer phrase")
     return normal
 

@@ -164,10 +164,9 @@ class LearningService:
             row = await tx.one_or_none(sql.ENROLLMENT, id=enrollment_id)
             if row is None or row.user_id == own or self.viewer.may(Action.EDIT_ANY_COURSE):
                 return row
-            if self.viewer.may(Action.READ_ENROLLMENTS) and await tx.scalar(
-                sql.TEACHES, course_id=row.course_id, teacher_id=own
-            ):
-                return row
+            if self.viewer.may(Action.READ_ENROLLMENTS):
+                taught = await tx.scalar(sql.TEACHES, course_id=row.course_id, teacher_id=own)
+                return row if taught is not None else None
         return None
 
     # --- reading progress, always the viewer's own (P11)

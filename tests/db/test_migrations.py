@@ -79,9 +79,7 @@ async def test_every_tenant_revision_goes_up_down_and_up_to_the_same_catalogue(
 async def test_the_control_lineage_goes_down_to_nothing_and_up_again(server_dsn: str, database_dsn: str) -> None:
     name = f"control_{secrets.token_hex(4)}"
     async with await AsyncConnection.connect(server_dsn, autocommit=True) as server:
-        await server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE template_platform").format(sql.Identifier(name))
-        )
+        await server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template_platform").format(sql.Identifier(name)))
     async with await AsyncConnection.connect(make_conninfo(server_dsn, dbname=name), autocommit=True) as connection:
         before = await fingerprint(connection, "control")
         async with connection.transaction():
@@ -95,9 +93,7 @@ async def test_the_control_lineage_goes_down_to_nothing_and_up_again(server_dsn:
 
 
 @pytest.mark.parametrize("lineage", ["control", "tenant"])
-async def test_migrations_and_metadata_describe_the_same_tables(
-    lineage: str, acme: World, database_dsn: str
-) -> None:
+async def test_migrations_and_metadata_describe_the_same_tables(lineage: str, acme: World, database_dsn: str) -> None:
     schema = "extensions" if lineage == "control" else acme.tenant.schema_name
     parts = conninfo_to_dict(database_dsn)
     url = URL.create(
