@@ -278,7 +278,7 @@ class Sockets(GraphQL[Context, None]):
         if not isinstance(context, Waiting):
             raise TypeError("not a WebSocket's context")
         websocket = context.websocket
-        sent: dict[str, object] = context.connection_params or {}
+        sent: dict[str, object] = dict(context.connection_params) if context.connection_params else {}
         params = {name.lower(): str(value) for name, value in sent.items()}
         headers = lower(websocket.headers)
         given = {name: params[name] for name in ("authorization", "x-tenant-id", "accept-language") if name in params}
