@@ -209,6 +209,23 @@ class World:
             )
         return course_id
 
+    async def many_courses(self, count: int, *, modules: int, lessons: int) -> None:
+        """Published courses in bulk, written as the owner."""
+        teacher = await self.some(Role.INSTRUCTOR)
+        for statement in (
+            f"""INSERT INTO courses (id, title, created_by, published_at)
+                SELECT gen_random_uuid(), 'Bulk ' || n, '{teacher.user_id}', now() FROM generate_series(1, {count}) n""",
+            f"""INSERT INTO course_instructors SELECT id, '{teacher.user_id}', 1 FROM courses
+                WHERE title LIKE 'Bulk %'""",
+            f"""INSERT INTO modules (id, course_id, title, position)
+                SELECT gen_random_uuid(), id, 'M', n FROM courses, generate_series(1, {modules}) n
+                WHERE courses.title LIKE 'Bulk %'""",
+            f"""INSERT INTO lessons (id, course_id, module_id, title, position)
+                SELECT gen_random_uuid(), course_id, id, 'L', n FROM modules, generate_series(1, {lessons}) n
+                WHERE modules.title = 'M'""",
+        ):
+            await self.as_owner(statement)
+
     @contextmanager
     def counting(self) -> Iterator[Statements]:
         """Collect the SQL that runs inside the block."""
