@@ -402,18 +402,19 @@ LoginResult = Annotated[
     strawberry.union("LoginResult", description="Outcome of login."),
 ]
 RefreshTokenResult = Annotated[
-    AuthPayload | SessionEndedProblem | UnavailableProblem,
+    AuthPayload | SessionEndedProblem | ValidationProblem | UnavailableProblem,
     strawberry.union("RefreshTokenResult", description="Outcome of refreshToken."),
 ]
 SwitchTenantResult = Annotated[
-    AuthPayload | NotFoundProblem | UnavailableProblem,
+    AuthPayload | NotFoundProblem | ValidationProblem | UnavailableProblem,
     strawberry.union("SwitchTenantResult", description="Outcome of switchTenant."),
 ]
 LogoutResult = Annotated[
-    Acknowledged | UnavailableProblem, strawberry.union("LogoutResult", description="Outcome of logout.")
+    Acknowledged | ValidationProblem | UnavailableProblem,
+    strawberry.union("LogoutResult", description="Outcome of logout."),
 ]
 RevokeSessionResult = Annotated[
-    Acknowledged | NotFoundProblem | UnavailableProblem,
+    Acknowledged | NotFoundProblem | ValidationProblem | UnavailableProblem,
     strawberry.union("RevokeSessionResult", description="Outcome of revokeSession."),
 ]
 VerifyEmailResult = Annotated[
@@ -445,11 +446,11 @@ CreateUserResult = Annotated[
     strawberry.union("CreateUserResult", description="Outcome of createUser."),
 ]
 ChangeUserRoleResult = Annotated[
-    UserSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    UserSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | ValidationProblem | UnavailableProblem,
     strawberry.union("ChangeUserRoleResult", description="Outcome of changeUserRole."),
 ]
 DeleteUserResult = Annotated[
-    UserSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    UserSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | ValidationProblem | UnavailableProblem,
     strawberry.union("DeleteUserResult", description="Outcome of deleteUser."),
 ]
 

@@ -304,7 +304,7 @@ EnrollResult = Annotated[
     strawberry.union("EnrollResult", description="Outcome of enroll."),
 ]
 UnenrollResult = Annotated[
-    EnrollmentSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    EnrollmentSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | ValidationProblem | UnavailableProblem,
     strawberry.union("UnenrollResult", description="Outcome of unenroll."),
 ]
 SyncProgressResult = Annotated[
@@ -312,7 +312,12 @@ SyncProgressResult = Annotated[
     strawberry.union("SyncProgressResult", description="Outcome of syncProgress."),
 ]
 CompleteLessonResult = Annotated[
-    CompleteLessonSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    CompleteLessonSuccess
+    | NotFoundProblem
+    | ForbiddenProblem
+    | ConflictProblem
+    | ValidationProblem
+    | UnavailableProblem,
     strawberry.union("CompleteLessonResult", description="Outcome of completeLesson."),
 ]
 
