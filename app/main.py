@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 import schema
 from app.http.graphiql_page import graphiql_routes
@@ -32,6 +32,7 @@ class Application:
         self.asgi = Starlette(
             routes=[
                 Route("/graphql", self.graphql),
+                WebSocketRoute("/graphql", self.graphql),
                 *graphiql_routes(),
                 *health_routes({"database": self.platform.check_database}),
             ],

@@ -13,12 +13,12 @@ from tests.world import Person, World
 FIELDS = "__typename ... on ValidationProblem { fields { path code } } ... on Problem { code message }"
 COURSE = "id title description category level language tags version publishedAt instructors { id fullName }"
 CREATE = (
-    "mutation($i: CreateCourseInput!) { createCourse(input: $i) { ... on CourseSuccess { course { %s } } %s } }"
-    % (COURSE, FIELDS)
+    f"mutation($i: CreateCourseInput!) {{ createCourse(input: $i) {{ ... on CourseSuccess {{ course {{ {COURSE} }} }}"
+    f" {FIELDS} }} }}"
 )
 UPDATE = (
-    "mutation($i: UpdateCourseInput!) { updateCourse(input: $i) { ... on CourseSuccess { course { %s } } %s } }"
-    % (COURSE, FIELDS)
+    f"mutation($i: UpdateCourseInput!) {{ updateCourse(input: $i) {{ ... on CourseSuccess {{ course {{ {COURSE} }} }}"
+    f" {FIELDS} }} }}"
 )
 PAGE = """query($f: CourseFilter, $s: CourseSort, $first: Int, $after: String, $last: Int, $before: String) {
   courses(filter: $f, sort: $s, first: $first, after: $after, last: $last, before: $before) {
@@ -49,7 +49,7 @@ async def structure(world: World, course: str) -> list[tuple[str, list[str]]]:
 async def test_an_instructor_makes_a_draft_that_only_its_authors_see(acme: World) -> None:
     made = await acme.ask(
         CREATE, as_=Role.INSTRUCTOR,
-        i={"title": "  Física   I ", "description": "<p>Hola<script>alert(1)</script></p>", "tags": ["Ciencia", "ciencia"]},
+        i={"title": "  Física   I ", "description": "<p>Hola<script>x()</script></p>", "tags": ["Ciencia", "ciencia"]},
     )  # fmt: skip
     course = made["createCourse"]["course"]
     assert (course["title"], course["description"], course["tags"]) == ("Física I", "<p>Hola</p>", ["ciencia"])
@@ -129,7 +129,8 @@ async def test_instructors_are_members_who_teach(acme: World, globex: World) -> 
     assert bad["updateCourse"]["fields"] == [{"path": "input.instructorIds.1", "code": "NOT_AN_INSTRUCTOR"}]
     foreign = (await globex.person(Role.INSTRUCTOR)).id
     worse = await acme.ask(UPDATE, as_=Role.ADMIN, i={"id": course, "instructorIds": [foreign, "usr_x"]})
-    assert {field["code"] for field in worse["updateCourse"]["fields"]} == {"ID_INVALID"} or worse
+    codes = [(field["path"], field["code"]) for field in worse["updateCourse"]["fields"]]
+    assert codes == [("input.instructorIds.1", "ID_INVALID")]
     good = await acme.ask(UPDATE, as_=Role.ADMIN, i={"id": course, "instructorIds": [teacher.id]})
     assert [person["id"] for person in good["updateCourse"]["course"]["instructors"]] == [teacher.id]
     away = await acme.ask(
@@ -193,7 +194,7 @@ async def test_modules_and_lessons_are_added_changed_reordered_and_deleted(acme:
         modules.append(made["createModule"]["module"]["id"])
     for title in ("1", "2", "3"):
         made = await acme.ask(
-            act("createLesson", "CreateLessonInput", "... on LessonSuccess { lesson { id weight isRequired completion } }"),
+            act("createLesson", "CreateLessonInput", "... on LessonSuccess { lesson { id weight isRequired } }"),
             as_=Role.INSTRUCTOR, i={"moduleId": modules[0], "title": title},
         )  # fmt: skip
         lessons.append(made["createLesson"]["lesson"]["id"])
@@ -269,7 +270,8 @@ async def test_a_lesson_holds_every_kind_of_block_and_keeps_the_ids_it_is_given(
     lesson = (await acme.ask(query, as_=Role.ADMIN, id=course))["course"]["modules"][0]["lessons"][0]
     blocks = """... on LessonSuccess { lesson { version blocks { __typename ... on LessonBlockBase { id title position }
       ... on RichTextBlock { html } ... on VideoBlock { url durationSeconds captionsUrl }
-      ... on FileBlock { url filename mediaType sizeBytes } ... on EmbedBlock { url height } ... on QuizBlock { questionKind } } } }"""
+      ... on FileBlock { url filename mediaType sizeBytes } ... on EmbedBlock { url height }
+      ... on QuizBlock { questionKind } } } }"""
     update = act("updateLesson", "UpdateLessonInput", blocks)
     given = [
         {"title": "T", "content": {"richText": {"html": '<p onclick="x()">a</p><a href="javascript:x">b</a>'}}},

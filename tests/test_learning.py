@@ -50,7 +50,7 @@ async def sync(world: World, events: list[dict[str, Any]], who: Person | Role = 
 
 
 async def outbox(world: World, kind: str) -> int:
-    rows = await world.as_owner(f"SELECT count(*) FROM outbox WHERE kind = '{kind}'")  # noqa: S608
+    rows = await world.as_owner(f"SELECT count(*) FROM outbox WHERE kind = '{kind}'")
     return int(rows[0][0])
 
 

@@ -214,7 +214,8 @@ class World:
         teacher = await self.some(Role.INSTRUCTOR)
         for statement in (
             f"""INSERT INTO courses (id, title, created_by, published_at)
-                SELECT gen_random_uuid(), 'Bulk ' || n, '{teacher.user_id}', now() FROM generate_series(1, {count}) n""",
+                SELECT gen_random_uuid(), 'Bulk ' || n, '{teacher.user_id}', now()
+                FROM generate_series(1, {count}) n""",
             f"""INSERT INTO course_instructors SELECT id, '{teacher.user_id}', 1 FROM courses
                 WHERE title LIKE 'Bulk %'""",
             f"""INSERT INTO modules (id, course_id, title, position)

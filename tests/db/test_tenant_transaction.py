@@ -150,9 +150,9 @@ async def test_a_connection_that_died_while_idle_is_replaced_without_anybody_not
 
 
 async def test_a_statement_that_takes_too_long_is_stopped_with_a_typed_refusal(acme: World) -> None:
-    with pytest.raises(Unavailable) as refused:
-        async with acme.platform.database.tenant(acme.tenant.handle) as tx:
-            await tx.connection.execute("SET LOCAL statement_timeout = 50")
+    async with acme.platform.database.tenant(acme.tenant.handle) as tx:
+        await tx.connection.execute("SET LOCAL statement_timeout = 50")
+        with pytest.raises(Unavailable) as refused:
             await tx.scalar(SLEEP, seconds=5)
     assert refused.value.code == "TIMEOUT"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
@@ -82,7 +83,7 @@ def test_p1_another_event_never_takes_anything_away(found: list[Event], more: Ev
 def test_p4_the_union_of_ranges_is_sorted_disjoint_and_covers_the_same_points(pairs: list[tuple[float, float]]) -> None:
     merged = rules.union(pairs)
     assert merged == sorted(merged)
-    assert all(left[1] < right[0] for left, right in zip(merged, merged[1:], strict=False))
+    assert all(left[1] < right[0] for left, right in pairwise(merged))
     for start, end in pairs:
         if end > start:
             assert any(low <= start and end <= high for low, high in merged)

@@ -1,0 +1,106 @@
+"""The role matrix: every root field, driven through every role and through nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from graphql import build_schema
+
+from app.viewer import Role
+from schema.sdl import printed
+from tests.world import World
+
+NOBODY = None
+EVERYBODY = (NOBODY, Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN, Role.ANALYST)
+KNOWN = frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN, Role.ANALYST})
+AUTHORS = frozenset({Role.INSTRUCTOR, Role.ADMIN})
+LEARNERS = frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN})
+ADMIN = frozenset({Role.ADMIN})
+ANYBODY = frozenset(EVERYBODY)
+SOME_ID = "crs_" + "0" * 32
+ID = f'"{SOME_ID}"'
+
+# field: who gets past the permission check, and a harmless way to ask.
+QUERIES: dict[str, tuple[frozenset[Any], str]] = {
+    "me": (KNOWN, "me { id }"),
+    "user": (KNOWN, f"user(id: {ID}) {{ id }}"),
+    "users": (ADMIN, "users { totalCount }"),
+    "courses": (KNOWN, "courses { totalCount }"),
+    "course": (KNOWN, f"course(id: {ID}) {{ id }}"),
+    "module": (KNOWN, f"module(id: {ID}) {{ id }}"),
+    "lesson": (KNOWN, f"lesson(id: {ID}) {{ id }}"),
+    "node": (KNOWN, f"node(id: {ID}) {{ id }}"),
+    "nodes": (KNOWN, f"nodes(ids: [{ID}]) {{ id }}"),
+    "myEnrollments": (KNOWN, "myEnrollments { totalCount }"),
+    "enrollments": (AUTHORS, "enrollments { totalCount }"),
+    "progress": (KNOWN, f"progress(courseId: {ID}) {{ percent }}"),
+}
+EVENT = f'{{clientEventId: "{uuid4()}", lessonId: {ID}, kind: VIEWED, occurredAt: "2026-01-01T00:00:00Z"}}'
+MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
+    "register": (ANYBODY, '{email: "x", password: "x", fullName: "x"}'),
+    "login": (ANYBODY, '{email: "x", password: "x"}'),
+    "refreshToken": (ANYBODY, '{refreshToken: "x"}'),
+    "verifyEmail": (ANYBODY, '{token: "x"}'),
+    "resendVerification": (ANYBODY, '{email: "x"}'),
+    "requestPasswordReset": (ANYBODY, '{email: "x"}'),
+    "resetPassword": (ANYBODY, '{token: "x", password: "x"}'),
+    "logout": (KNOWN, "{}"),
+    "revokeSession": (KNOWN, f"{{id: {ID}}}"),
+    "switchTenant": (KNOWN, '{tenant: "x"}'),
+    "changePassword": (KNOWN, '{currentPassword: "x", newPassword: "x"}'),
+    "updateProfile": (KNOWN, '{phone: "x"}'),
+    "createUser": (ADMIN, '{email: "x", fullName: "x", role: STUDENT}'),
+    "changeUserRole": (ADMIN, f"{{id: {ID}, role: STUDENT}}"),
+    "deleteUser": (ADMIN, f"{{id: {ID}}}"),
+    "createCourse": (AUTHORS, '{title: ""}'),
+    "updateCourse": (AUTHORS, f"{{id: {ID}}}"),
+    "publishCourse": (AUTHORS, f"{{id: {ID}}}"),
+    "unpublishCourse": (AUTHORS, f"{{id: {ID}}}"),
+    "deleteCourse": (AUTHORS, f"{{id: {ID}}}"),
+    "copyCourse": (AUTHORS, f"{{id: {ID}}}"),
+    "createModule": (AUTHORS, f'{{courseId: {ID}, title: "x"}}'),
+    "updateModule": (AUTHORS, f"{{id: {ID}}}"),
+    "deleteModule": (AUTHORS, f"{{id: {ID}}}"),
+    "reorderModules": (AUTHORS, f"{{courseId: {ID}, moduleIds: []}}"),
+    "createLesson": (AUTHORS, f'{{moduleId: {ID}, title: "x"}}'),
+    "updateLesson": (AUTHORS, f"{{id: {ID}}}"),
+    "deleteLesson": (AUTHORS, f"{{id: {ID}}}"),
+    "reorderLessons": (AUTHORS, f"{{moduleId: {ID}, lessonIds: []}}"),
+    "enroll": (LEARNERS, f"{{courseId: {ID}}}"),
+    "unenroll": (LEARNERS, f"{{courseId: {ID}}}"),
+    "syncProgress": (LEARNERS, f"{{events: [{EVENT}]}}"),
+    "completeLesson": (LEARNERS, f"{{lessonId: {ID}}}"),
+}
+
+
+def refusals(answer: dict[str, Any], field: str) -> str:
+    """``nobody``, ``forbidden`` or ``allowed``."""
+    codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
+    if "UNAUTHENTICATED" in codes:
+        return "nobody"
+    assert codes <= {"FORBIDDEN"}, answer
+    data = (answer.get("data") or {}).get(field) or {}
+    kind = data.get("__typename") if isinstance(data, dict) else None
+    return "forbidden" if "FORBIDDEN" in codes or kind == "ForbiddenProblem" else "allowed"
+
+
+def test_the_matrix_knows_every_root_field() -> None:
+    core = build_schema(printed())
+    assert core.query_type is not None
+    assert core.mutation_type is not None
+    assert set(QUERIES) == set(core.query_type.fields)
+    assert set(MUTATIONS) == set(core.mutation_type.fields)
+
+
+@pytest.mark.parametrize("field", [*QUERIES, *MUTATIONS])
+async def test_a_root_field_lets_in_exactly_its_roles(acme: World, field: str) -> None:
+    allowed, asked = QUERIES[field] if field in QUERIES else MUTATIONS[field]
+    query = f"{{ {asked} }}" if field in QUERIES else f"mutation {{ {field}(input: {asked}) {{ __typename }} }}"
+    found, expected = {}, {}
+    for role in EVERYBODY:
+        who = await acme.person(role) if role is not None else None
+        found[role] = refusals(await acme.post(query, as_=who), field)
+        expected[role] = "allowed" if role in allowed else "nobody" if role is None else "forbidden"
+    assert found == expected
