@@ -240,13 +240,17 @@ class Waiting(Context):
         self.let_in: Callable[[], Awaitable[Context]] | None = None
 
     async def for_operation(self) -> Context:
-        """A context for one operation; the token is looked at again, because a connection outlives log-outs."""
+        """A context for one operation; the token is looked at again, because a connection outlives log-outs.
+
+        A connection whose token has ended is closed with the refusal's code, and the operation does not run.
+        """
         if self.let_in is None:
-            raise Unauthenticated("say who you are first: connection_init")
-        context = await self.let_in()
-        if context.tenant is None:
-            raise tenant_required()
-        return context
+            raise Unauthenticated("log in to do this")
+        try:
+            return await self.let_in()
+        except Refusal as refusal:
+            await self.websocket.close(CLOSE_CODES.get(refusal.http_status, 4400), refusal.code)
+            raise
 
 
 CLOSE_CODES = {401: 4401, 403: 4403, 404: 4404, 423: 4423, 503: 4503}
@@ -274,7 +278,7 @@ class Sockets(GraphQL[Context, None]):
         return Waiting(request, negotiate(headers.get("accept-language")), request_id(headers))
 
     async def on_ws_connect(self, context: Context) -> Any:
-        """Let the connection in, or close it with 4401, 4403, 4404 or 4423 and the refusal's code."""
+        """Let the connection in, or close it with 4400, 4401, 4403, 4404 or 4423 and the refusal's code."""
         if not isinstance(context, Waiting):
             raise TypeError("not a WebSocket's context")
         websocket = context.websocket
@@ -288,7 +292,10 @@ class Sockets(GraphQL[Context, None]):
         peer = websocket.client.host if websocket.client else None
 
         async def let_in() -> Context:
-            return await self._receive_asker(said, peer)
+            made = await self._receive_asker(said, peer)
+            if made.tenant is None:
+                raise tenant_required()
+            return made
 
         try:
             first = await let_in()

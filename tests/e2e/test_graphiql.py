@@ -30,7 +30,7 @@ from schema.sdl import printed
 from tests.conftest import settings_for
 
 BROWSER, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-EMAIL, PASSWORD, SLUG = "founder@browser.test", "correct horse battery staple 42", "browser"
+EMAIL, PASSWORD, SLUG = "founder@browser.test", "correct horse battery staple 42", "acme"
 
 
 def test_every_saved_example_is_valid() -> None:
@@ -147,7 +147,7 @@ class Page:
         """Type into one of the bar's fields."""
         field = self.browser.find_element(By.ID, name)
         field.send_keys(Keys.CONTROL, "a")
-        field.send_keys(value)
+        field.send_keys(value, Keys.ENTER)
 
     def example(self, text: str) -> None:
         """Open a saved example."""

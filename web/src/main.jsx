@@ -24,6 +24,21 @@ function headersOf(tenant, token) {
   };
 }
 
+// Taken over when the field is left or Enter is pressed, not at each letter: every change reads the schema again.
+function Field({ value, onCommit, ...rest }) {
+  const [draft, setDraft] = useState(value);
+  useEffect(() => setDraft(value), [value]);
+  return (
+    <input
+      {...rest}
+      value={draft}
+      onChange={(e) => setDraft(e.target.value)}
+      onBlur={() => onCommit(draft.trim())}
+      onKeyDown={(e) => e.key === "Enter" && onCommit(draft.trim())}
+    />
+  );
+}
+
 function App() {
   const [tenant, setTenant] = useStored(localStorage, "stegmaier:tenant", "acme");
   const [token, setToken] = useStored(sessionStorage, "stegmaier:token", "");
@@ -77,16 +92,16 @@ function App() {
         <strong>Stegmaier</strong>
         <label>
           {say("Organización", "Tenant")}
-          <input id="tenant" value={tenant} onChange={(e) => setTenant(e.target.value.trim())} spellCheck={false} />
+          <Field id="tenant" value={tenant} onCommit={setTenant} spellCheck={false} />
         </label>
         <label>
           Token
-          <input
+          <Field
             id="token"
             type="password"
             value={token}
             placeholder={say("ejecuta el ejemplo «Iniciar sesión»", "run the “Log in” example")}
-            onChange={(e) => setToken(e.target.value.trim())}
+            onCommit={setToken}
             autoComplete="off"
           />
         </label>
