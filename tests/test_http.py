@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -380,3 +383,22 @@ async def test_the_old_websocket_protocol_is_not_spoken(served: str) -> None:
             await ws.recv()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4406
+
+
+AUDITS = Path(__file__).parent / "conformance"
+
+
+async def test_all_audits_of_the_graphql_over_http_specification_pass(served: str) -> None:
+    node = shutil.which("node")
+    if node is None or not (AUDITS / "node_modules" / "graphql-http").is_dir():
+        if os.environ.get("REQUIRE_NODE") == "1":
+            pytest.fail("node and tests/conformance/node_modules are required here")
+        pytest.skip("needs Node and `npm ci --prefix tests/conformance`")
+    url = served.replace("ws://", "http://")
+    process = await asyncio.create_subprocess_exec(
+        node, str(AUDITS / "audits.mjs"), url, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    results = orjson.loads(output)
+    assert [audit for audit in results if audit["status"] != "ok"] == []
+    assert len(results) == 61
