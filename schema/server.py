@@ -253,6 +253,7 @@ class Waiting(Context):
             raise
 
 
+NOTHING_SAID: dict[str, object] = {}
 CLOSE_CODES = {401: 4401, 403: 4403, 404: 4404, 423: 4423, 503: 4503}
 
 
@@ -282,13 +283,13 @@ class Sockets(GraphQL[Context, None]):
         if not isinstance(context, Waiting):
             raise TypeError("not a WebSocket's context")
         websocket = context.websocket
-        sent: dict[str, object] = dict(context.connection_params) if context.connection_params else {}
-        params = {name.lower(): str(value) for name, value in sent.items()}
+        sent = context.connection_params or NOTHING_SAID
+        params: dict[str, str] = {name.lower(): str(value) for name, value in sent.items()}
         headers = lower(websocket.headers)
         given = {name: params[name] for name in ("authorization", "x-tenant-id", "accept-language") if name in params}
         if "tenant" in params:
             given.setdefault("x-tenant-id", params["tenant"])
-        said = {**headers, **given}
+        said: dict[str, str] = {**headers, **given}
         peer = websocket.client.host if websocket.client else None
 
         async def let_in() -> Context:

@@ -40,7 +40,7 @@ def settings_for(**changes: object) -> Settings:
         "inline_worker": False,
         **changes,
     }
-    return Settings(_env_file=None, **values)  # type: ignore[call-arg, arg-type]
+    return Settings(_env_file=None, **values)  # type: ignore[arg-type]
 
 
 def pytest_configure(config: pytest.Config) -> None:

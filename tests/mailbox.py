@@ -7,7 +7,7 @@ import re
 import time
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any, cast
+from typing import Any
 
 from aiosmtpd.controller import Controller
 
@@ -24,7 +24,7 @@ class Mailbox:
     def start(self) -> None:
         """Listen in a thread."""
         self._controller.start()
-        self.port = self._controller.server.sockets[0].getsockname()[1]
+        self.port = self._controller.port
 
     def stop(self) -> None:
         """Stop listening."""
@@ -33,8 +33,7 @@ class Mailbox:
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """aiosmtpd calls this for each mail."""
         if self.answer.startswith("250"):
-            mail = cast("EmailMessage", message_from_bytes(envelope.content, policy=policy.default))
-            self.mails.append(mail)
+            self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return self.answer
 
     def to(self, address: str) -> list[EmailMessage]:
@@ -55,8 +54,9 @@ class _AnyPort(Controller):
     """aiosmtpd checks that it listens by connecting to the port it was given; here the system chose it."""
 
     def _trigger_server(self) -> None:
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
+        server: Any = self.server
+        self.port = server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]
 
 
 def text_of(mail: EmailMessage) -> str:

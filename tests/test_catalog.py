@@ -273,7 +273,7 @@ async def test_a_lesson_holds_every_kind_of_block_and_keeps_the_ids_it_is_given(
       ... on FileBlock { url filename mediaType sizeBytes } ... on EmbedBlock { url height }
       ... on QuizBlock { questionKind } } } }"""
     update = act("updateLesson", "UpdateLessonInput", blocks)
-    given = [
+    given: list[dict[str, Any]] = [
         {"title": "T", "content": {"richText": {"html": '<p onclick="x()">a</p><a href="javascript:x">b</a>'}}},
         {"content": {"video": {"url": "https://v.example.org/1", "durationSeconds": 60}}},
         {"content": {"file": {"url": "https://f.example.org/a.pdf", "filename": "a.pdf", "sizeBytes": 9}}},

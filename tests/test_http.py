@@ -25,6 +25,7 @@ from graphql import (
 )
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 import schema
 from app.identity.tokens import AccessTokens
@@ -350,7 +351,7 @@ async def until_closed(socket_: ClientConnection, query: str) -> None:
 
 async def test_a_websocket_runs_operations_as_the_person_who_said_hello(served: str, acme: World) -> None:
     person = await acme.person()
-    async with connect(served, subprotocols=["graphql-transport-ws"]) as ws:
+    async with connect(served, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws:
         hello = await greet(ws, {"authorization": f"Bearer {person.token}", "X-Tenant-ID": acme.tenant.slug})
         assert hello["type"] == "connection_ack"
         answer = await run(ws, 1, "{ me { email } }")
@@ -370,7 +371,7 @@ async def test_a_websocket_is_closed_for_the_same_reasons_as_a_request(served: s
         ({"tenant": "no-such-tenant"}, 4404, "TENANT_NOT_FOUND"),
         ({"authorization": f"Bearer {person.token}", "tenant": globex.tenant.slug}, 4403, "TENANT_MISMATCH"),
     ):
-        async with connect(served, subprotocols=["graphql-transport-ws"]) as ws:
+        async with connect(served, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws:
             with pytest.raises(ConnectionClosed) as closed:
                 await greet(ws, payload)
             assert closed.value.rcvd is not None
@@ -378,7 +379,7 @@ async def test_a_websocket_is_closed_for_the_same_reasons_as_a_request(served: s
 
 
 async def test_the_old_websocket_protocol_is_not_spoken(served: str) -> None:
-    async with connect(served, subprotocols=["graphql-ws"]) as ws:
+    async with connect(served, subprotocols=[Subprotocol("graphql-ws")]) as ws:
         with pytest.raises(ConnectionClosed) as closed:
             await ws.recv()
     assert closed.value.rcvd is not None

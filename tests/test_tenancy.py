@@ -66,7 +66,8 @@ async def test_a_crash_in_the_middle_is_not_routable_and_is_swept_by_the_next_ru
     slug, tenant_id = f"crashed-{uuid4().hex[:6]}", uuid4()
     await acme.as_owner(
         f"""INSERT INTO control.tenants (id, name, slug, schema_name, role_name, node_number, state)
-            VALUES ('{tenant_id}', 'X', '{slug}', 't_00000000000000000abc', 't_00000000000000000abc', 1, 'provisioning');
+            VALUES ('{tenant_id}', 'X', '{slug}', 't_00000000000000000abc', 't_00000000000000000abc', 1,
+                    'provisioning');
             CREATE SCHEMA t_00000000000000000abc"""
     )
     assert await acme.platform.tenants.by_slug(slug) is None
@@ -153,9 +154,7 @@ async def test_an_older_copy_of_a_person_never_overwrites_a_newer_one(acme: Worl
 async def test_the_sweep_relays_events_that_nobody_was_told_of(acme: World) -> None:
     person = await acme.person(Role.STUDENT)
     payload: Any = f'{{"user_id": "{person.user_id}", "course_title": "Perdido", "course_id": "x"}}'
-    await acme.as_owner(
-        f"INSERT INTO outbox (id, kind, payload) VALUES (gen_random_uuid(), 'enrolled', '{payload}')"
-    )
+    await acme.as_owner(f"INSERT INTO outbox (id, kind, payload) VALUES (gen_random_uuid(), 'enrolled', '{payload}')")
     await acme.application.worker.sweep(0)
     await acme.application.worker.sweep(0)
     await acme.work()

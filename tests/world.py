@@ -248,8 +248,11 @@ class World:
             return await cursor.fetchall() if cursor.description else []
 
     async def work(self) -> None:
-        """Run the jobs that are due, until there are none."""
-        await self.application.worker.run(wait=False)
+        """Run the jobs that are due, and those that they queue, until there are none."""
+        due = """SELECT count(*) FROM jobs.procrastinate_jobs
+                 WHERE status = 'todo' AND coalesce(scheduled_at, now()) <= now()"""
+        while (await self.as_owner(due))[0][0]:
+            await self.application.worker.run(wait=False)
 
     async def suspend(self) -> None:
         """Suspend the tenant."""

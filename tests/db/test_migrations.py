@@ -106,13 +106,14 @@ async def test_migrations_and_metadata_describe_the_same_tables(lineage: str, ac
             connection,
             opts={
                 "include_schemas": lineage == "control",
-                "include_name": lambda name, kind, _: kind != "schema" or name == "control",
+                "include_name": lambda name, kind, _: kind != "schema" or name in {"control", None},
                 "version_table_schema": schema if lineage == "control" else None,
             },
         )
         differences = compare_metadata(context, CONTROL if lineage == "control" else TENANT)
     engine.dispose()
-    assert [d for d in differences if "extensions.fold(full_name)" not in repr(d)] == []
+    ours = [d for d in differences if d[0] != "remove_table" or d[1].name != "alembic_version"]
+    assert [d for d in ours if "extensions.fold(full_name)" not in repr(d)] == []
 
 
 async def test_a_failing_migration_leaves_the_schema_as_it_was(

@@ -123,7 +123,8 @@ def browser(tmp_path: Path) -> Iterator[Chrome]:
     options = ChromeOptions()
     options.binary_location = BROWSER
     for argument in (
-        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-dev-shm-usage",
+        "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-dev-shm-usage",
         "--disable-background-networking", "--disable-component-update", "--disable-sync", "--window-size=1400,900",
         f"--user-data-dir={tmp_path / 'profile'}", "--lang=en-US",
     ):  # fmt: skip
@@ -193,7 +194,8 @@ def test_log_in_run_a_query_see_the_answer_without_a_console_error(browser: Chro
     assert "Fundadora Soto" in page.answer(EMAIL)
     if folder := os.environ.get("SCREENSHOTS"):
         browser.save_screenshot(f"{folder}/graphiql.png")
-    severe = [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+    console = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    severe = [entry for entry in console if entry["level"] == "SEVERE"]
     assert severe == []
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(entry => entry.name)")
     assert loaded

@@ -102,7 +102,7 @@ async def barrage(worlds: dict[str, World], people: dict[str, Person], rng: rand
         if cancel:
             await asyncio.sleep(rng.random() / 200)
             task.cancel()
-        (result,) = await asyncio.gather(task, return_exceptions=True)
+        result: object = (await asyncio.gather(task, return_exceptions=True))[0]
         foreign = "BBBB" if name == "A" else "AAAA"
         leaks += foreign in str(result)
 

@@ -46,8 +46,10 @@ def test_pointers_are_followed_and_inline_elements_read(tmp_path: Path) -> None:
                 "course/r.xml": '<course display_name="Curso" language="es"><chapter url_name="c"/></course>',
                 "chapter/c.xml": '<chapter display_name="Uno"><sequential url_name="s"/></chapter>',
                 "sequential/s.xml": '<sequential display_name="Dos"><vertical url_name="v"/></sequential>',
-                "vertical/v.xml": """<vertical display_name="Tres"><html url_name="h"/><html display_name="I"><p>x</p></html>
-                    <video url_name="w" youtube_id_1_0="AOUEsgFrYeg" start_time="00:01:00" end_time="00:02:30"/></vertical>""",
+                "vertical/v.xml": """<vertical display_name="Tres"><html url_name="h"/>
+                    <html display_name="I"><p>x</p></html>
+                    <video url_name="w" youtube_id_1_0="AOUEsgFrYeg" start_time="00:01:00" end_time="00:02:30"/>
+                    </vertical>""",
                 "html/h.xml": '<html filename="h" display_name="Texto"/>',
                 "html/h.html": "<p>hola</p>",
                 "about/overview.html": "<p>de qué trata</p>",
@@ -70,7 +72,8 @@ def test_pointers_are_followed_and_inline_elements_read(tmp_path: Path) -> None:
 def test_what_has_no_counterpart_is_listed_with_its_reason(tmp_path: Path) -> None:
     parts = """<problem display_name="P"><choiceresponse/></problem><discussion/>
         <lti launch_url="https://tool.example.org/x" display_name="T"/><annotatable><p>leer</p></annotatable>
-        <poll question="?" answers='[["a", {"label": "Sí"}], ["b", "No"]]'/><library_content><problem><stringresponse/></problem>
+        <poll question="?" answers='[["a", {"label": "Sí"}], ["b", "No"]]'/>
+        <library_content><problem><stringresponse/></problem>
         </library_content><html><p><img src="/static/a b.png"/><script>x</script></p></html>
         <openassessment><prompts><prompt><description>Escribe</description></prompt></prompts></openassessment>"""
     found = read_olx(folder(tmp_path, {"course.xml": unit(parts)}))
