@@ -253,6 +253,7 @@ class Waiting(Context):
             raise
 
 
+SAYABLE: tuple[str, ...] = ("authorization", "x-tenant-id", "accept-language")
 NOTHING_SAID: dict[str, object] = {}
 CLOSE_CODES = {401: 4401, 403: 4403, 404: 4404, 423: 4423, 503: 4503}
 
@@ -286,10 +287,10 @@ class Sockets(GraphQL[Context, None]):
         sent = context.connection_params or NOTHING_SAID
         params: dict[str, str] = {name.lower(): str(value) for name, value in sent.items()}
         headers = lower(websocket.headers)
-        given = {name: params[name] for name in ("authorization", "x-tenant-id", "accept-language") if name in params}
+        given: dict[str, str] = {name: params[name] for name in SAYABLE if name in params}
         if "tenant" in params:
             given.setdefault("x-tenant-id", params["tenant"])
-        said: dict[str, str] = {**headers, **given}
+        said = {**headers, **given}
         peer = websocket.client.host if websocket.client else None
 
         async def let_in() -> Context:

@@ -54,6 +54,9 @@ def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = asyncio.run(function(*args, **kwargs))
+        except KeyboardInterrupt:
+            # Ctrl-C is how these are meant to end; anything else was interrupted before it was done.
+            code = 0 if function.__name__ in {"serve", "worker"} else 130
         except SettingsError as error:
             err.print(f"[red]The settings cannot be used:[/red]\n{error}")
             raise typer.Exit(2) from error

@@ -54,7 +54,7 @@ async def olx(
 
 def _report(course: OlxCourse, *, course_id: str | None, as_json: bool) -> None:
     blocks = [block for module in course.modules for lesson in module.lessons for block in lesson.blocks]
-    kinds = Counter(type(block).__name__ for block in blocks)
+    kinds = Counter(block.kind for block in blocks)
     summary = {
         "title": course.title,
         "modules": len(course.modules),

@@ -1,0 +1,167 @@
+"""The command line, run as an operator runs it: in processes of their own, on an embedded PostgreSQL of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.db.embedded import EmbeddedPostgres
+from tests.rules.test_olx import folder, unit
+
+ROOT = Path(__file__).resolve().parents[1]
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with an embedded PostgreSQL that lives as long as the module, so that each command finds it running."""
+    made = tmp_path_factory.mktemp("commands")
+    with EmbeddedPostgres(made / "data" / "postgres", settings={"fsync": "off"}):
+        yield made
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    return {
+        **os.environ, "DATA_DIR": str(home / "data"), "PYTHONPATH": str(ROOT), "ARGON2_MEMORY_KIB": "64",
+        "ARGON2_TIME_COST": "1", "COLUMNS": "200", **more,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def run(home: Path) -> Run:
+    def command(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "app", *arguments], cwd=home, env=environment(home, **more), text=True,
+            capture_output=True, timeout=90, check=False,
+        )  # fmt: skip
+
+    return command
+
+
+def data(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
+    assert done.returncode == 0, done.stderr
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+def test_an_operators_day(run: Run, home: Path, tmp_path: Path) -> None:
+    assert data(run("migrate", "control", "--json"))["to"] == "0001_control"
+    made = data(
+        run(
+            "tenant",
+            "create",
+            "school",
+            "--admin-email",
+            "boss@school.test",
+            "--json",
+            TENANT_ADMIN_PASSWORD="a b c d e f 1 2 3",
+        )
+    )
+    assert (made["slug"], made["state"], made["schema_revision"]) == ("school", "active", "0003_learning")
+    taken = run("tenant", "create", "school", "--admin-email", "boss@school.test")
+    assert (taken.returncode, "SLUG_TAKEN" in taken.stderr) == (1, True)
+    bad = run("tenant", "create", "No!", "--admin-email", "nope")
+    assert "adminEmail" in bad.stderr
+    assert bad.returncode == 1
+    assert data(run("tenant", "suspend", "school", "--json"))["state"] == "suspended"
+    assert data(run("tenant", "resume", "school", "--json"))["state"] == "active"
+    assert "school" in run("tenant", "list").stdout
+    assert run("tenant", "show", "nobody").returncode == 1
+    assert run("tenant", "add-domain", "school", "school.example.org").returncode == 0
+    assert data(run("migrate", "status", "--json")) == {
+        "head": "0003_learning", "behind": 0, "revisions": {"0003_learning": 1},
+    }  # fmt: skip
+    assert run("migrate", "tenants").returncode == 0
+    course = folder(tmp_path, {"course.xml": unit("<html><p>hola</p></html><discussion/>")})
+    arguments = ("import", "olx", str(course), "--tenant", "school", "--instructor", "boss@school.test")
+    dry = data(run(*arguments, "--dry-run", "--json"))
+    assert (dry["courseId"], dry["lessons"]) == (None, 1)
+    assert data(run(*arguments, "--json"))["courseId"]
+    missing = folder(tmp_path / "broken", {"course.xml": unit('<html url_name="gone"/>')})
+    refused = run("import", "olx", str(missing), "--tenant", "school", "--instructor", "boss@school.test")
+    assert (refused.returncode, "OLX_FILE_MISSING" in refused.stderr) == (1, True)
+
+
+def test_the_schema_is_printed_and_checked(run: Run, tmp_path: Path) -> None:
+    printed = run("schema", "print")
+    assert printed.stdout == (ROOT / "schema" / "schema.graphql").read_text(encoding="utf-8")
+    assert run("schema", "check").returncode == 0
+    old = tmp_path / "old.graphql"
+    old.write_text(printed.stdout.replace("type Course implements", 'type Course implements', 1).replace(
+        "  title: String!\n", "  title: String!\n\n  gone: Int\n", 1), encoding="utf-8")  # fmt: skip
+    broken = run("schema", "check", "--against", str(old))
+    assert broken.returncode == 1
+    assert "gone was removed" in broken.stdout
+
+
+def test_bad_settings_are_all_named_and_nothing_starts(run: Run) -> None:
+    refused = run("serve", ENV="production", PORT="eighty")
+    assert refused.returncode == 2
+    assert "PORT" in refused.stderr
+    wrong = run("tenant", "list", DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
+    assert (wrong.returncode, "DATABASE_UNREACHABLE" in wrong.stderr) == (1, True)
+    assert "JWT_SECRET" in run("settings", "--env").stdout
+
+
+def start(home: Path, port: int) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app", "serve", "--demo", "--port", str(port)], cwd=home, env=environment(home),
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200:
+                return process
+        except httpx.TransportError:
+            time.sleep(0.1)
+    process.kill()
+    raise AssertionError("the server did not become ready")
+
+
+def test_a_server_is_ready_survives_a_database_restart_under_load_and_stops_cleanly(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    process = start(tmp_path, port)
+    url = f"http://127.0.0.1:{port}/graphql"
+    try:
+        login = 'mutation { login(input: {email: "student@acme.test", password: "stegmaier demo 2026"}) { ... on AuthPayload { accessToken } } }'
+        token = httpx.post(url, json={"query": login}, headers={"X-Tenant-ID": "acme"}).json()["data"]["login"][
+            "accessToken"
+        ]
+        headers = {"Authorization": f"Bearer {token}"}
+
+        def ask() -> str:
+            answer = httpx.post(url, json={"query": "{ courses { totalCount } }"}, headers=headers, timeout=30).json()
+            if "errors" in answer:
+                return str(answer["errors"][0]["extensions"]["code"])
+            assert answer == {"data": {"courses": {"totalCount": 3}}}
+            return "ok"
+
+        assert ask() == "ok"
+        postmaster = int((tmp_path / "data/postgres/cluster/postmaster.pid").read_text(encoding="utf-8").split()[0])
+        os.kill(postmaster, signal.SIGKILL)
+        during = {ask() for _ in range(3)}
+        assert during <= {"UNAVAILABLE", "ok"}
+        assert process.poll() is None
+        with EmbeddedPostgres(tmp_path / "data" / "postgres"):
+            deadline = time.monotonic() + 30
+            while (found := ask()) != "ok" and time.monotonic() < deadline:
+                time.sleep(0.2)
+            assert found == "ok"
+            process.send_signal(signal.SIGINT)
+            assert process.wait(20) == 0
+    finally:
+        process.kill()
+        process.wait(10)
