@@ -136,11 +136,11 @@ def test_a_server_is_ready_survives_a_database_restart_under_load_and_stops_clea
     process = start(tmp_path, port)
     url = f"http://127.0.0.1:{port}/graphql"
     try:
-        login = 'mutation { login(input: {email: "student@acme.test", password: "stegmaier demo 2026"}) { ... on AuthPayload { accessToken } } }'
-        token = httpx.post(url, json={"query": login}, headers={"X-Tenant-ID": "acme"}).json()["data"]["login"][
-            "accessToken"
-        ]
-        headers = {"Authorization": f"Bearer {token}"}
+        login = """mutation { login(input: {email: "student@acme.test", password: "stegmaier demo 2026"}) {
+            ... on AuthPayload { accessToken } } }"""
+        opened = httpx.post(url, json={"query": login}, headers={"X-Tenant-ID": "acme"}).json()
+        bearer = opened["data"]["login"]["accessToken"]
+        headers = {"Authorization": f"Bearer {bearer}"}
 
         def ask() -> str:
             answer = httpx.post(url, json={"query": "{ courses { totalCount } }"}, headers=headers, timeout=30).json()
