@@ -23,17 +23,22 @@ from graphql import (
     get_introspection_query,
     parse,
 )
+from sqlalchemy import text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 import schema
+from app.db.statements import Statement
+from app.identity.service import IdentityService
 from app.identity.tokens import AccessTokens
 from app.main import Application
 from app.tenancy.service import TenantService
 from app.viewer import Role
+from schema.context import Context
 from schema.limits import Limits, measure
 from schema.sdl import COMMITTED, compare, printed
+from tests.conftest import settings_for
 from tests.world import World
 
 MODERN = "application/graphql-response+json"
@@ -304,8 +309,35 @@ def test_the_committed_schema_is_the_codes_and_a_removed_field_is_named() -> Non
     assert found.lines() == ["BREAKING: Field Course.oldField was removed."]
 
 
-def test_a_production_schema_hides_itself() -> None:
-    assert schema.build()._schema.query_type is not None
+async def test_a_production_schema_hides_itself_and_gives_no_hints(acme: World) -> None:
+    made = schema.build(settings_for(graphql_introspection=False))
+    asker = await acme.platform.reception.receive({"x-tenant-id": acme.tenant.slug}, None)
+    for query in ("{ __schema { types { name } } }", '{ __type(name: "User") { name } }'):
+        result = await made.execute(query, context_value=Context(acme.platform, asker))
+        assert result.errors
+        assert result.data is None
+
+
+async def test_an_operation_that_takes_too_long_is_stopped_with_its_sql(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Statement(text("SELECT pg_sleep(30), :mark"), str)
+
+    async def sleeps(service: IdentityService) -> Any:
+        async with service.db.read() as tx:
+            return await tx.scalar(slow, mark=service.tenant.slug)
+
+    monkeypatch.setattr(IdentityService, "me", sleeps)
+    made = schema.build(settings_for(operation_timeout=0.3))
+    asker = await acme.platform.reception.receive(
+        {name.lower(): value for name, value in (await acme.headers(Role.STUDENT)).items()}, None
+    )
+    result = await made.execute("{ me { id } }", context_value=Context(acme.platform, asker))
+    assert result.errors
+    error = result.errors[0]
+    assert getattr(error.original_error, "code", None) == "TIMEOUT"
+    sleeping = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
+    assert await acme.as_owner(sleeping) == [(0,)]
 
 
 # --- WebSocket
