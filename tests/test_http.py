@@ -170,6 +170,17 @@ async def test_the_media_type_decides_the_status_of_request_errors(acme: World) 
     assert field.json()["errors"][0]["path"] == ["course"]
 
 
+@pytest.mark.parametrize("text", ["a\\u0000b", "\\u{0}"])
+async def test_a_text_that_postgresql_cannot_hold_is_a_clear_refusal(acme: World, text: str) -> None:
+    for query in (
+        f'{{ courses(filter: {{search: "{text}"}}) {{ totalCount }} }}',
+        f'mutation {{ login(input: {{email: "{text}", password: "x"}}) {{ ... on Problem {{ code }} }} }}',
+    ):
+        answer = await acme.post(query, as_=Role.STUDENT)
+        codes = {error["extensions"]["code"] for error in answer.get("errors", [])}
+        assert codes <= {"BAD_USER_INPUT"}, answer
+
+
 async def test_queries_may_be_sent_with_get_and_mutations_not(acme: World) -> None:
     params = {"query": "query A($x: Boolean!) { __typename @include(if: $x) } query B { __typename }"}
     good = await acme.http.get("/graphql", params={**params, "operationName": "A", "variables": '{"x": true}'})

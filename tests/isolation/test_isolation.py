@@ -11,8 +11,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg import errors as pg
+from sqlalchemy import Text, bindparam, text, update
 
 from app.db import tenant as fence
+from app.db.statements import Statement
+from app.identity.tables import members
 from app.viewer import Role
 from tests.isolation.test_roles import MUTATIONS, QUERIES
 from tests.world import Person, World
@@ -28,6 +32,13 @@ READS = (
 WRITES = (
     "mutation($id: ID!) { enroll(input: {courseId: $id}) { __typename } }",
     'mutation { updateProfile(input: {bio: "still me"}) { __typename } }',
+)
+BIO = Statement(update(members).values(bio=bindparam("bio", type_=Text)), int)
+# Each leaves its transaction aborted: an arithmetic error, an unknown table, a broken rule.
+SQL_ERRORS = (
+    "SELECT 1 / 0",
+    "SELECT 1 FROM nowhere",
+    "UPDATE members SET role = 'emperor'",
 )
 
 
@@ -106,10 +117,20 @@ async def barrage(worlds: dict[str, World], people: dict[str, Person], rng: rand
         foreign = "BBBB" if name == "A" else "AAAA"
         leaks += foreign in str(result)
 
+    async def broken(name: str, statement: str) -> None:
+        world = worlds[name]
+        with pytest.raises(pg.Error):  # noqa: PT012 -- the block leaves through the transaction's own exit
+            async with world.platform.database.tenant(world.tenant.handle) as tx:
+                await tx.execute(BIO, bio=f"written before the error in {name}")
+                await tx.execute(Statement(text(statement), int))
+
     pending: list[Any] = []
     for _ in range(count):
-        query = rng.choice(READS * 3 + WRITES)
-        pending.append(one(rng.choice("AB"), query, rng.random() < 0.25))
+        name = rng.choice("AB")
+        if rng.random() < 0.1:
+            pending.append(broken(name, rng.choice(SQL_ERRORS)))
+        else:
+            pending.append(one(name, rng.choice(READS * 3 + WRITES), rng.random() < 0.25))
         if len(pending) == 20:
             await asyncio.gather(*pending)
             pending.clear()
@@ -130,6 +151,7 @@ async def test_chaos_on_a_small_pool_leaks_nothing_and_leaves_nothing_behind(twi
     assert stuck == [(0,)]
     for name, world in worlds.items():
         own = "AAAA" if name == "A" else "BBBB"
+        assert await world.as_owner("SELECT count(*) FROM members WHERE bio LIKE 'written before%'") == [(0,)]
         data = await world.ask(READS[0], as_=people[name])
         assert data["courses"]["totalCount"] == 3
         assert all(own in node["title"] for node in data["courses"]["nodes"])
