@@ -91,6 +91,9 @@ class Settings(BaseSettings):
     graphql_introspection: bool | None = Field(
         None, description="Answer introspection. Unset: only outside production."
     )
+    compiled_execution: bool = Field(
+        True, description="Compile GraphQL operations to Python; off: the stock executor runs them all."
+    )
     operation_timeout: float = Field(15.0, gt=0, le=300, description="Seconds one GraphQL operation may take.")
     trust_proxy_headers: bool = Field(False, description="Take the client's address from X-Forwarded-For.")
     login_attempts: int = Field(5, ge=1, le=100, description="Failed log-ins of one address before it has to wait.")

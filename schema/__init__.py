@@ -23,6 +23,7 @@ from schema import errors, identity, ids
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.context import Info
+from schema.execution import CompiledExecutionContext
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import Enrollment, LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
@@ -117,6 +118,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         types=[Node],
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
+        execution_context_class=CompiledExecutionContext if settings is None or settings.compiled_execution else None,
         config=StrawberryConfig(
             scalar_map=SCALARS,
             disable_field_suggestions=settings is not None and settings.env == "production",

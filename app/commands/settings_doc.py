@@ -18,7 +18,7 @@ SECTIONS = {
     "Identity": "jwt_secret jwt_issuer access_token_minutes refresh_token_days session_days require_verified_email "
     "login_attempts argon2_memory_kib argon2_time_cost argon2_concurrency",
     "Mail": "smtp_host smtp_port smtp_username smtp_password smtp_tls smtp_sender smtp_timeout",
-    "GraphQL and jobs": "graphql_introspection operation_timeout inline_worker",
+    "GraphQL and jobs": "graphql_introspection compiled_execution operation_timeout inline_worker",
 }
 
 

@@ -1,0 +1,164 @@
+"""The public hook: ``Schema(execution_context_class=CompiledExecutionContext)``."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Generator
+from typing import Any
+
+from graphql import ExecutionResult, FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode, VariableNode
+from graphql.execution import Executor
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from schema.execution.codegen import generate
+from schema.execution.plan import Planner, Selection
+from schema.execution.runtime import Run, execute
+
+
+class Compiler:
+    """Compiled operations, the most recently used first out last, and what became of every execution.
+
+    ``counts``: ``hit``, ``compiled``, and ``stock: <reason>`` for what the stock executor ran.
+    """
+
+    def __init__(self, maximum: int = 512) -> None:
+        self.maximum = maximum
+        self.counts: Counter[str] = Counter()
+        self._plans: OrderedDict[tuple[Any, ...], tuple[Any, Selection | None]] = OrderedDict()
+        self._conditions: OrderedDict[int, tuple[Any, tuple[str, ...]]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._plans)
+
+    def find(self, executor: Executor[Any]) -> Selection | None:
+        """The compiled operation of an executor, or None when the stock executor must run it."""
+        reason = _unusual(executor)
+        if reason is not None:
+            self.counts[f"stock: {reason}"] += 1
+            return None
+        operation = executor.operation
+        values = executor.variable_values.coerced
+        key = (
+            id(executor.schema),
+            id(operation),
+            *(values.get(name) for name in self._conditional(executor)),
+        )
+        # The entry holds on to the operation, so that its id is not given to another one while it is here.
+        known = self._plans.get(key)
+        if known is not None:
+            self._plans.move_to_end(key)
+            plan = known[1]
+        else:
+            plan = self._compile(executor)
+            self._plans[key] = (operation, plan)
+            if len(self._plans) > self.maximum:
+                self._plans.popitem(last=False)
+        self.counts["hit" if known and plan else "compiled" if plan else "stock: unsupported"] += 1
+        return plan
+
+    def _compile(self, executor: Executor[Any]) -> Selection | None:
+        try:
+            root, selections = Planner(executor).plan()
+        except Exception:
+            return None
+        generate(selections)
+        return root
+
+    def _conditional(self, executor: Executor[Any]) -> tuple[str, ...]:
+        """The variables that @skip and @include look at."""
+        operation = executor.operation
+        known = self._conditions.get(id(operation))
+        if known is None or known[0] is not operation:
+            fragments = [fragment.definition for fragment in executor.fragments.values()]
+            names = {name for node in (operation, *fragments) for name in _conditions(node.selection_set)}
+            known = (operation, tuple(sorted(names)))
+            self._conditions[id(operation)] = known
+            if len(self._conditions) > self.maximum:
+                self._conditions.popitem(last=False)
+        return known[1]
+
+
+def _conditions(selections: SelectionSetNode) -> Generator[str, None, None]:
+    for node in selections.selections:
+        for directive in node.directives or ():
+            for argument in directive.arguments or ():
+                if isinstance(argument.value, VariableNode):
+                    yield argument.value.name.value
+        if isinstance(node, FieldNode | InlineFragmentNode) and node.selection_set is not None:
+            yield from _conditions(node.selection_set)
+        elif isinstance(node, FragmentSpreadNode):
+            for given in getattr(node, "arguments", None) or ():
+                if isinstance(given.value, VariableNode):
+                    yield given.value.name.value
+
+
+def _unusual(executor: Executor[Any]) -> str | None:
+    """Why an execution is left to the stock executor."""
+    if executor.middleware_manager is not None and executor.middleware_manager.middlewares:
+        return "middleware"
+    if executor.abort_signal is not None or executor.hooks is not None:
+        return "abort signal or hooks"
+    if not executor.error_propagation:
+        return "error propagation disabled"
+    return None
+
+
+class CompiledExecutionContext(StrawberryGraphQLCoreExecutionContext):
+    """Runs operations compiled; what cannot be compiled runs as it always did, and is counted."""
+
+    compiler = Compiler()
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """The result, or an awaitable of it when something has to be waited for."""
+        plan = self.compiler.find(self) if serially is None else None
+        if plan is None:
+            return super().execute_operation(serially)
+        return started(execute(self, plan))
+
+
+def compiled(maximum: int = 512) -> type[CompiledExecutionContext]:
+    """An execution context class with a compiler of its own, which keeps at most so many operations."""
+
+    class Compiled(CompiledExecutionContext):
+        compiler = Compiler(maximum)
+
+    return Compiled
+
+
+def started(coroutine: Run) -> Any:
+    """Run a coroutine as far as it comes by itself: its result, or an awaitable for the rest."""
+    try:
+        first = coroutine.send(None)
+    except StopIteration as done:
+        result: ExecutionResult = done.value
+        return result
+    return Started(coroutine, first)
+
+
+class Started:
+    """A coroutine that is waiting for something already."""
+
+    __slots__ = ("_coroutine", "_first")
+
+    def __init__(self, coroutine: Run, first: Any) -> None:
+        self._coroutine = coroutine
+        self._first = first
+
+    def __await__(self) -> Generator[Any, Any, ExecutionResult]:
+        waiting = self._first
+        while True:
+            thrown: BaseException | None = None
+            sent = None
+            try:
+                sent = yield waiting
+            except BaseException as error:
+                # Cancellation too: it belongs to the coroutine.
+                thrown = error
+            try:
+                waiting = self._coroutine.send(sent) if thrown is None else self._coroutine.throw(thrown)
+            except StopIteration as done:
+                result: ExecutionResult = done.value
+                return result
+
+    def __del__(self) -> None:
+        self._coroutine.close()
