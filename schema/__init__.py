@@ -28,6 +28,7 @@ from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import Enrollment, LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
+from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
 
@@ -89,7 +90,7 @@ class Query(IdentityQuery, CatalogQuery, LearningQuery):
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, LearningMutation):
+class Mutation(IdentityMutation, AuthoringMutation, LearningMutation, ReviewMutation):
     pass
 
 

@@ -11,18 +11,18 @@ import strawberry
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.statements import ORDERS
 from app.i18n import message, translate
-from app.learning.rules import LessonState as DomainState
-from app.learning.rules import state_of
 from app.viewer import Action
 from schema import ids
 from schema.context import Info
 from schema.enums import word
+from schema.execution import batch
 from schema.node import Node
 from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import DateTime, Decimal
 
 if TYPE_CHECKING:
     from schema.learning import CourseProgress, Enrollment, LessonProgress
+    from schema.reviews import Review
 
 NOT_ENROLLED = message("enrol in the course first")
 
@@ -68,9 +68,10 @@ class CoursePermissions:
 class Instructor:
     row: strawberry.Private[InstructorRow]
 
-    @strawberry.field(description="The member's identifier.")
-    def id(self, info: Info) -> strawberry.ID:
-        return ids.encode(ids.USER, self.row.user_id, info.context.mask)
+    @batch(description="The member's identifier.")
+    def id(instructors: list[Instructor], info: Info) -> list[strawberry.ID]:
+        mask = info.context.mask
+        return [ids.encode(ids.USER, instructor.row.user_id, mask) for instructor in instructors]
 
     @strawberry.field(description="Name.")
     def full_name(self) -> str:
@@ -89,9 +90,10 @@ class Instructor:
 class LessonBlockBase:
     row: strawberry.Private[BlockRow]
 
-    @strawberry.field(description="Opaque identifier.")
-    def id(self, info: Info) -> strawberry.ID:
-        return ids.encode(ids.BLOCK, self.row.id, info.context.mask)
+    @batch(description="Opaque identifier.")
+    def id(blocks: list[LessonBlockBase], info: Info) -> list[strawberry.ID]:
+        mask = info.context.mask
+        return [ids.encode(ids.BLOCK, block.row.id, mask) for block in blocks]
 
     @strawberry.field(description="Heading; may be empty.")
     def title(self) -> str:
@@ -254,23 +256,11 @@ class Lesson(Node):
             return []
         return [BLOCKS[row.kind](row=row) for row in await info.context.blocks_by_lesson.load(self.row.id)]
 
-    @strawberry.field(description="What the person who asks has done in it.")
-    async def my_progress(self, info: Info) -> Annotated[LessonProgress, strawberry.lazy("schema.learning")]:
-        made: LessonProgress = await lesson_progress(info, self.row)
-        return made
-
-
-async def lesson_progress(info: Info, lesson: LessonRow) -> Any:
-    """The viewer's progress in a lesson, one statement for all lessons of a level."""
-    progress = await info.context.my_progress_by_lesson.load(lesson.id)
-    enrollment = await info.context.my_enrollment_by_course.load(lesson.course_id)
-    state: DomainState = state_of(
-        enrolled=enrollment is not None and enrollment.status != "dropped",
-        started=progress is not None and progress.started_at is not None,
-        completed=progress is not None and progress.completed_at is not None,
-    )
-    learning = import_module("schema.learning")
-    return learning.make_lesson_progress(lesson, progress, state)
+    @batch(in_turn=True, description="What the person who asks has done in it.")
+    async def my_progress(
+        lessons: list[Lesson], info: Info
+    ) -> list[Annotated[LessonProgress, strawberry.lazy("schema.learning")]]:
+        return await import_module("schema.learning").lesson_progress(info, [lesson.row for lesson in lessons])  # type: ignore[no-any-return]
 
 
 @strawberry.type(description="A part of a course: lessons that belong together.")
@@ -302,9 +292,10 @@ class Module(Node):
         row = await info.context.courses_by_id.load(self.row.course_id)
         return None if row is None else Course(row=row)
 
-    @strawberry.field(description="Its lessons in order.")
-    async def lessons(self, info: Info) -> list[Lesson]:
-        return [Lesson(row=row) for row in await info.context.lessons_by_module.load(self.row.id)]
+    @batch(in_turn=True, description="Its lessons in order.")
+    async def lessons(modules: list[Module], info: Info) -> list[list[Lesson]]:
+        lists = await info.context.lessons_by_module.all([module.row.id for module in modules])
+        return [[Lesson(row=row) for row in rows] for rows in lists]
 
 
 @strawberry.type(description="A course.")
@@ -359,21 +350,33 @@ class Course(Node):
     def version(self) -> int:
         return self.row.version
 
-    @strawberry.field(description="Who teaches it, the first named first.")
-    async def instructors(self, info: Info) -> list[Instructor]:
-        return [Instructor(row=row) for row in await info.context.instructors_by_course.load(self.row.id)]
+    @batch(in_turn=True, description="Who teaches it, the first named first.")
+    async def instructors(courses: list[Course], info: Info) -> list[list[Instructor]]:
+        lists = await info.context.instructors_by_course.all([course.row.id for course in courses])
+        return [[Instructor(row=row) for row in rows] for rows in lists]
 
-    @strawberry.field(description="Its modules in order.")
-    async def modules(self, info: Info) -> list[Module]:
-        return [Module(row=row) for row in await info.context.modules_by_course.load(self.row.id)]
+    @batch(in_turn=True, description="Its modules in order.")
+    async def modules(courses: list[Course], info: Info) -> list[list[Module]]:
+        lists = await info.context.modules_by_course.all([course.row.id for course in courses])
+        return [[Module(row=row) for row in rows] for rows in lists]
 
-    @strawberry.field(description="How many lessons it has.")
-    async def lesson_count(self, info: Info) -> int:
-        return await info.context.lesson_count_by_course.load(self.row.id)
+    @batch(in_turn=True, description="How many lessons it has.")
+    async def lesson_count(courses: list[Course], info: Info) -> list[int]:
+        return await info.context.lesson_count_by_course.all([course.row.id for course in courses])
 
-    @strawberry.field(description="How many learners it has.")
-    async def learner_count(self, info: Info) -> int:
-        return await info.context.enrollment_count_by_course.load(self.row.id)
+    @batch(in_turn=True, description="How many learners it has.")
+    async def learner_count(courses: list[Course], info: Info) -> list[int]:
+        return await info.context.enrollment_count_by_course.all([course.row.id for course in courses])
+
+    @batch(in_turn=True, description="The mean of its learners' ratings, 1 to 5; null without any.")
+    async def average_rating(courses: list[Course], info: Info) -> list[float | None]:
+        ratings = await info.context.rating_by_course.all([course.row.id for course in courses])
+        return [None if rating is None else rating.average for rating in ratings]
+
+    @batch(in_turn=True, description="How many learners rated it.")
+    async def review_count(courses: list[Course], info: Info) -> list[int]:
+        ratings = await info.context.rating_by_course.all([course.row.id for course in courses])
+        return [0 if rating is None else rating.count for rating in ratings]
 
     @strawberry.field(description="What the person who asks may do with it.")
     async def viewer_can(self, info: Info) -> CoursePermissions:
@@ -387,6 +390,11 @@ class Course(Node):
     async def my_enrollment(self, info: Info) -> Annotated[Enrollment, strawberry.lazy("schema.learning")] | None:
         row = await info.context.my_enrollment_by_course.load(self.row.id)
         return None if row is None else import_module("schema.learning").Enrollment(row=row)
+
+    @strawberry.field(description="What the person who asks thinks of it, if they said so.")
+    async def my_review(self, info: Info) -> Annotated[Review, strawberry.lazy("schema.reviews")] | None:
+        row = await info.context.my_review_by_course.load(self.row.id)
+        return None if row is None else import_module("schema.reviews").Review(row=row)
 
     @strawberry.field(description="How far the person who asks is; null without an enrolment.")
     async def my_progress(self, info: Info) -> Annotated[CourseProgress, strawberry.lazy("schema.learning")] | None:

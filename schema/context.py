@@ -6,7 +6,6 @@ from functools import cached_property
 from uuid import UUID
 
 import strawberry
-from strawberry.dataloader import DataLoader
 
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.service import CatalogService
@@ -16,12 +15,20 @@ from app.http.viewer import Asker
 from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
-from app.learning.rows import CourseProgressRow, EnrollmentRow, LessonProgressRow, ResumeRow
+from app.learning.rows import (
+    CourseProgressRow,
+    EnrollmentRow,
+    LearnerLessonRow,
+    RatingRow,
+    ResumeRow,
+    ReviewRow,
+)
 from app.learning.service import LearningService
 from app.platform import Platform
 from app.tenancy.records import Tenant
 from app.viewer import Viewer
 from schema import loaders
+from schema.loaders import Loader
 
 
 class Context:
@@ -96,63 +103,71 @@ class Context:
         return IdentityService(self.db, self.viewer, self.here, self.client, self.platform.identity_parts)
 
     @cached_property
-    def courses_by_id(self) -> DataLoader[UUID, CourseRow | None]:
+    def courses_by_id(self) -> Loader[UUID, CourseRow | None]:
         return loaders.one(self.catalog.courses_by_id, lambda row: row.id)
 
     @cached_property
-    def modules_by_id(self) -> DataLoader[UUID, ModuleRow | None]:
+    def modules_by_id(self) -> Loader[UUID, ModuleRow | None]:
         return loaders.one(self.catalog.modules_by_id, lambda row: row.id)
 
     @cached_property
-    def lessons_by_id(self) -> DataLoader[UUID, LessonRow | None]:
+    def lessons_by_id(self) -> Loader[UUID, LessonRow | None]:
         return loaders.one(self.catalog.lessons_by_id, lambda row: row.id)
 
     @cached_property
-    def modules_by_course(self) -> DataLoader[UUID, list[ModuleRow]]:
+    def modules_by_course(self) -> Loader[UUID, list[ModuleRow]]:
         return loaders.many(self.catalog.modules_by_course, lambda row: row.course_id)
 
     @cached_property
-    def lessons_by_module(self) -> DataLoader[UUID, list[LessonRow]]:
+    def lessons_by_module(self) -> Loader[UUID, list[LessonRow]]:
         return loaders.many(self.catalog.lessons_by_module, lambda row: row.module_id)
 
     @cached_property
-    def blocks_by_lesson(self) -> DataLoader[UUID, list[BlockRow]]:
+    def blocks_by_lesson(self) -> Loader[UUID, list[BlockRow]]:
         return loaders.many(self.catalog.blocks_by_lesson, lambda row: row.lesson_id)
 
     @cached_property
-    def instructors_by_course(self) -> DataLoader[UUID, list[InstructorRow]]:
+    def instructors_by_course(self) -> Loader[UUID, list[InstructorRow]]:
         return loaders.many(self.catalog.instructors_by_course, lambda row: row.course_id)
 
     @cached_property
-    def lesson_count_by_course(self) -> DataLoader[UUID, int]:
+    def lesson_count_by_course(self) -> Loader[UUID, int]:
         return loaders.value(self.catalog.lesson_count_by_course, 0)
 
     @cached_property
-    def editable_by_course(self) -> DataLoader[UUID, bool]:
+    def editable_by_course(self) -> Loader[UUID, bool]:
         return loaders.value(self.catalog.taught_by_me, False)
 
     @cached_property
-    def members_by_id(self) -> DataLoader[UUID, MemberRow | None]:
+    def members_by_id(self) -> Loader[UUID, MemberRow | None]:
         return loaders.one(self.identity.members_by_id, lambda row: row.user_id)
 
     @cached_property
-    def my_enrollment_by_course(self) -> DataLoader[UUID, EnrollmentRow | None]:
+    def my_enrollment_by_course(self) -> Loader[UUID, EnrollmentRow | None]:
         return loaders.one(self.learning.my_enrollment_by_course, lambda row: row.course_id)
 
     @cached_property
-    def my_progress_by_lesson(self) -> DataLoader[UUID, LessonProgressRow | None]:
+    def my_progress_by_lesson(self) -> Loader[UUID, LearnerLessonRow | None]:
         return loaders.one(self.learning.my_progress_by_lesson, lambda row: row.lesson_id)
 
     @cached_property
-    def my_progress_by_course(self) -> DataLoader[UUID, CourseProgressRow | None]:
+    def my_progress_by_course(self) -> Loader[UUID, CourseProgressRow | None]:
         return loaders.one(self.learning.my_progress_by_course, lambda row: row.course_id)
 
     @cached_property
-    def my_resume_by_course(self) -> DataLoader[UUID, ResumeRow | None]:
+    def my_resume_by_course(self) -> Loader[UUID, ResumeRow | None]:
         return loaders.one(self.learning.my_resume_by_course, lambda row: row.course_id)
 
     @cached_property
-    def enrollment_count_by_course(self) -> DataLoader[UUID, int]:
+    def rating_by_course(self) -> Loader[UUID, RatingRow | None]:
+        return loaders.one(self.learning.rating_by_course, lambda row: row.course_id)
+
+    @cached_property
+    def my_review_by_course(self) -> Loader[UUID, ReviewRow | None]:
+        return loaders.one(self.learning.my_review_by_course, lambda row: row.course_id)
+
+    @cached_property
+    def enrollment_count_by_course(self) -> Loader[UUID, int]:
         return loaders.value(self.learning.enrollment_count_by_course, 0)
 
 

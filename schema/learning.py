@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal as PythonDecimal
 from enum import Enum
 from typing import Annotated, Any
+from uuid import UUID as PythonUUID
 
 import strawberry
 
@@ -12,12 +14,12 @@ from app.catalog.rows import LessonRow
 from app.errors import NotFound
 from app.i18n import translate
 from app.learning import rules
-from app.learning.rows import EnrollmentRow, LessonProgressRow
+from app.learning.rows import EnrollmentRow, LearnerLessonRow
 from app.learning.service import Outcome, ReportedEvent
 from app.learning.statements import ORDER
 from app.viewer import Action
 from schema import ids
-from schema.catalog import Course, Lesson, LockReason, lesson_progress
+from schema.catalog import Course, Lesson, LockReason
 from schema.context import Info
 from schema.enums import word
 from schema.errors import (
@@ -74,7 +76,7 @@ class SyncStatus(Enum):
 @strawberry.type(description="What a learner has done in a lesson.")
 class LessonProgress:
     lesson_row: strawberry.Private[LessonRow]
-    row: strawberry.Private[LessonProgressRow | None]
+    row: strawberry.Private[LearnerLessonRow | None]
     state: LessonState = strawberry.field(description="Where the learner is.")
 
     @strawberry.field(description="The lesson.")
@@ -83,11 +85,11 @@ class LessonProgress:
 
     @strawberry.field(description="How much of it is done, 0 to 100; never falls.")
     def percent(self) -> int:
-        return int(self.row.percent) if self.row else 0
+        return int(self.row.percent or 0) if self.row else 0
 
     @strawberry.field(description="Where to go on, seconds from the start.")
     def position_seconds(self) -> Decimal:
-        return Decimal(self.row.position_seconds if self.row else PythonDecimal(0))
+        return Decimal((self.row and self.row.position_seconds) or PythonDecimal(0))
 
     @strawberry.field(description="When it was first opened.")
     def started_at(self) -> DateTime | None:
@@ -155,7 +157,7 @@ class CourseProgress:
         if lesson is None:
             return None
         progress = await info.context.my_progress_by_lesson.load(found.lesson_id)
-        position = progress.position_seconds if progress else PythonDecimal(0)
+        position = (progress and progress.position_seconds) or PythonDecimal(0)
         return ResumePoint(lesson=Lesson(row=lesson), position_seconds=Decimal(position))
 
     @strawberry.field(description="Every lesson of the course in order, with what the learner did in it.")
@@ -163,10 +165,8 @@ class CourseProgress:
         if await info.context.courses_by_id.load(self.row.course_id) is None:
             return []
         modules = await info.context.modules_by_course.load(self.row.course_id)
-        lists = await info.context.lessons_by_module.load_many([module.id for module in modules])
-        lessons = [lesson for rows in lists for lesson in rows]
-        await info.context.my_progress_by_lesson.load_many([lesson.id for lesson in lessons])
-        return [await lesson_progress(info, lesson) for lesson in lessons]
+        lists = await info.context.lessons_by_module.all([module.id for module in modules])
+        return await lesson_progress(info, [lesson for rows in lists for lesson in rows])
 
 
 @strawberry.type(description="A learner's place in a course.")
@@ -290,7 +290,12 @@ class EnrollmentSuccess:
 @strawberry.type(description="What became of each event, in the order in which they were sent.")
 class SyncProgressSuccess:
     results: list[SyncItem] = strawberry.field(description="One for each event.")
-    courses: list[CourseProgress] = strawberry.field(description="How far the learner now is in the courses concerned.")
+    course_ids: strawberry.Private[list[PythonUUID]]
+
+    @strawberry.field(description="How far the learner now is in the courses concerned.")
+    async def courses(self, info: Info) -> list[CourseProgress]:
+        rows = await info.context.my_enrollment_by_course.all(self.course_ids)
+        return [CourseProgress(row=row) for row in rows if row is not None]
 
 
 @strawberry.type(description="A lesson is done.")
@@ -322,9 +327,25 @@ CompleteLessonResult = Annotated[
 ]
 
 
-def make_lesson_progress(lesson: LessonRow, row: LessonProgressRow | None, state: rules.LessonState) -> LessonProgress:
-    """A lesson's progress as clients see it."""
-    return LessonProgress(lesson_row=lesson, row=row, state=LessonState(state.value))
+async def lesson_progress(info: Info, lessons: Sequence[LessonRow]) -> list[LessonProgress]:
+    """The viewer's progress in lessons, one statement for all of them."""
+    rows = await info.context.my_progress_by_lesson.all([lesson.id for lesson in lessons])
+    return [
+        LessonProgress(lesson_row=lesson, row=row, state=STATES[state_in(row)])
+        for lesson, row in zip(lessons, rows, strict=True)
+    ]
+
+
+STATES = {state: LessonState(state.value) for state in rules.LessonState}
+
+
+def state_in(row: LearnerLessonRow | None) -> rules.LessonState:
+    """Where a learner is in a lesson."""
+    return rules.state_of(
+        enrolled=row is not None and row.status is not None and row.status != "dropped",
+        started=row is not None and row.started_at is not None,
+        completed=row is not None and row.completed_at is not None,
+    )
 
 
 def filters_of(filter: EnrollmentFilter | None, mask: int) -> dict[str, Any]:
@@ -442,11 +463,7 @@ class LearningMutation:
     ) -> SyncProgressResult:
         events = [reported(event, info.context.mask) for event in input.events]
         outcomes, course_ids = await info.context.learning.sync_progress(events)
-        rows = await info.context.my_enrollment_by_course.load_many(course_ids)
-        return SyncProgressSuccess(
-            results=[item(outcome, info) for outcome in outcomes],
-            courses=[CourseProgress(row=row) for row in rows if row is not None],
-        )
+        return SyncProgressSuccess(results=[item(outcome, info) for outcome in outcomes], course_ids=course_ids)
 
     @strawberry.mutation(description="Mark a lesson as done; doing it again changes nothing.")
     async def complete_lesson(

@@ -1,4 +1,7 @@
-"""Rows of the catalog, as its statements return them."""
+"""Rows of the catalog, as its statements return them.
+
+Nobody changes a row; they are not frozen because a frozen one takes three times as long to fill.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class CourseRow:
     """A course; ``rank`` is its relevance in a search, 0 elsewhere."""
 
@@ -30,7 +33,7 @@ class CourseRow:
     rank: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class InstructorRow:
     """A member who teaches a course."""
 
@@ -41,7 +44,7 @@ class InstructorRow:
     bio: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class ModuleRow:
     """A module without its lessons."""
 
@@ -51,11 +54,9 @@ class ModuleRow:
     description: str
     position: int
     version: int
-    created_at: datetime
-    updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class LessonRow:
     """A lesson without its blocks."""
 
@@ -70,11 +71,9 @@ class LessonRow:
     completion: str
     video_threshold: Decimal
     version: int
-    created_at: datetime
-    updated_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class BlockRow:
     """A content block; ``content`` holds what its kind has (``app/catalog/tables.py``)."""
 
@@ -86,7 +85,7 @@ class BlockRow:
     content: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class CountRow:
     """A number that belongs to something."""
 
@@ -94,7 +93,7 @@ class CountRow:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Placed:
     """Where a module or lesson is."""
 

@@ -20,15 +20,18 @@ from app.db.paging import Page, PageRequest, key_params, page_of
 from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
 from app.i18n import message
-from app.identity.validators import Checks, line
+from app.identity.validators import Checks, line, text
 from app.learning import rules
 from app.learning import statements as sql
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
+    LearnerLessonRow,
     LessonFacts,
     LessonProgressRow,
+    RatingRow,
     ResumeRow,
+    ReviewRow,
     StoredEvent,
 )
 from app.viewer import Action, Viewer
@@ -178,8 +181,8 @@ class LearningService:
         async with self.db.read() as tx:
             return await tx.all(sql.MY_ENROLLMENTS_BY_COURSE, ids=ids, user_id=self.viewer.user_id)
 
-    async def my_progress_by_lesson(self, ids: list[UUID]) -> list[LessonProgressRow]:
-        """What the viewer has done in these lessons."""
+    async def my_progress_by_lesson(self, ids: list[UUID]) -> list[LearnerLessonRow]:
+        """How the viewer stands in these lessons, as far as they were ever enrolled."""
         if self.viewer.user_id is None:
             return []
         async with self.db.read() as tx:
@@ -200,6 +203,41 @@ class LearningService:
             first = await tx.all(sql.FIRST_OPEN_LESSON, ids=ids, user_id=self.viewer.user_id)
             last = await tx.all(sql.LAST_TOUCHED_OPEN, ids=ids, user_id=self.viewer.user_id)
         return list({row.course_id: row for row in (*first, *last)}.values())
+
+    # --- opinions
+
+    async def rating_by_course(self, ids: list[UUID]) -> list[RatingRow]:
+        """What learners think of these courses."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.RATINGS, ids=ids)
+
+    async def my_review_by_course(self, ids: list[UUID]) -> list[ReviewRow]:
+        """What the viewer thinks of these courses."""
+        if self.viewer.user_id is None:
+            return []
+        async with self.db.read() as tx:
+            return await tx.all(sql.MY_REVIEWS, ids=ids, user_id=self.viewer.user_id)
+
+    async def review_course(self, course_id: UUID, *, rating: int, comment: str = "") -> ReviewRow:
+        """Rate a course one is or was enrolled in; doing it again replaces the former opinion.
+
+        Raises: Unauthenticated, Forbidden, Invalid (rating outside 1..5, long comment), NotFound (no such enrolment).
+        """
+        user_id = self.viewer.require(Action.LEARN)
+        check = Checks()
+        if not 1 <= rating <= 5:
+            check.note("input.rating", "RATING_INVALID", "must be between 1 and {maximum}", maximum=5)
+        comment = check("input.comment", text, comment, maximum=2000)
+        check.done()
+        async with self.db.write() as tx:
+            await tx.one(sql.ENROLLED_ONCE, "enrollment", course_id=course_id, user_id=user_id)
+            return await tx.one(sql.PUT_REVIEW, course_id=course_id, user_id=user_id, rating=rating, comment=comment)
+
+    async def delete_review(self, course_id: UUID) -> UUID:
+        """Take one's opinion back. Raises: NotFound (there is none)."""
+        user_id = self.viewer.require(Action.LEARN)
+        async with self.db.write() as tx:
+            return await tx.one(sql.DELETE_REVIEW, "review", course_id=course_id, user_id=user_id)
 
     async def enrollment_count_by_course(self, ids: list[UUID]) -> dict[UUID, int]:
         """How many learners these courses have."""

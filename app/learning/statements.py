@@ -9,6 +9,7 @@ from sqlalchemy import (
     ARRAY,
     ColumnElement,
     DateTime,
+    Double,
     Integer,
     Select,
     Text,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    delete,
     func,
     null,
     or_,
@@ -35,13 +37,16 @@ from app.learning.rows import (
     CourseFacts,
     CourseProgressRow,
     EnrollmentRow,
+    LearnerLessonRow,
     LessonFacts,
     LessonProgressRow,
+    RatingRow,
     ResumeRow,
+    ReviewRow,
     StoredEvent,
     VideoFacts,
 )
-from app.learning.tables import enrollments, lesson_progress, progress_events
+from app.learning.tables import course_reviews, enrollments, lesson_progress, progress_events
 
 TIME = DateTime(timezone=True)
 _ID = bindparam("id", type_=Uuid)
@@ -219,9 +224,58 @@ COURSE_PROGRESS = Statement(
 MY_ENROLLMENTS_BY_COURSE = Statement(
     _enrollments().where(enrollments.c.course_id == any_(_IDS), enrollments.c.user_id == _USER), EnrollmentRow
 )
+# Enrolment and progress together: what a lesson's state depends on, in one statement for a page of lessons.
 MY_PROGRESS_BY_LESSON = Statement(
-    select(*_PROGRESS).where(lesson_progress.c.lesson_id == any_(_IDS), lesson_progress.c.user_id == _USER),
-    LessonProgressRow,
+    select(
+        lessons.c.id.label("lesson_id"),
+        enrollments.c.status,
+        lesson_progress.c.percent,
+        lesson_progress.c.position_seconds,
+        lesson_progress.c.started_at,
+        lesson_progress.c.completed_at,
+    )
+    .join(enrollments, and_(enrollments.c.course_id == lessons.c.course_id, enrollments.c.user_id == _USER))
+    .outerjoin(
+        lesson_progress,
+        and_(lesson_progress.c.enrollment_id == enrollments.c.id, lesson_progress.c.lesson_id == lessons.c.id),
+    )
+    .where(lessons.c.id == any_(_IDS)),
+    LearnerLessonRow,
+)
+RATINGS = Statement(
+    select(
+        course_reviews.c.course_id,
+        cast(func.avg(course_reviews.c.rating), Double).label("average"),
+        func.count().label("count"),
+    )
+    .where(course_reviews.c.course_id == any_(_IDS))
+    .group_by(course_reviews.c.course_id),
+    RatingRow,
+)
+_REVIEW = tuple(course_reviews.c[name] for name in ReviewRow.__dataclass_fields__)
+MY_REVIEWS = Statement(
+    select(*_REVIEW).where(course_reviews.c.course_id == any_(_IDS), course_reviews.c.user_id == _USER), ReviewRow
+)
+# Only who is or was enrolled may say something; saying it again replaces it.
+_OPINION = {"rating": bindparam("rating", type_=Integer), "comment": bindparam("comment", type_=Text)}
+PUT_REVIEW = Statement(
+    upsert(course_reviews)
+    .values(course_id=_COURSE, user_id=_USER, **_OPINION)
+    .on_conflict_do_update(index_elements=["course_id", "user_id"], set_={**_OPINION, "updated_at": func.now()})
+    .returning(*_REVIEW),
+    ReviewRow,
+)
+DELETE_REVIEW = Statement(
+    delete(course_reviews)
+    .where(course_reviews.c.course_id == _COURSE, course_reviews.c.user_id == _USER)
+    .returning(course_reviews.c.course_id),
+    UUID,
+)
+ENROLLED_ONCE = Statement(
+    select(enrollments.c.id)
+    .join(courses, courses.c.id == enrollments.c.course_id)
+    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER, courses.c.deleted_at.is_(None)),
+    UUID,
 )
 # The first lesson, in course order, that is not done; the last touched one is preferred by the service.
 FIRST_OPEN_LESSON = Statement(

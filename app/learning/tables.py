@@ -88,3 +88,18 @@ progress_events = Table(
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     created_at(),
 )
+
+
+# One per learner and course; saying it again replaces it.
+course_reviews = Table(
+    "course_reviews",
+    TENANT,
+    Column("course_id", Uuid, ForeignKey("courses.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Uuid, ForeignKey("members.user_id"), primary_key=True, index=True),
+    Column("rating", Integer, CheckConstraint("rating BETWEEN 1 AND 5", name="rating"), nullable=False),
+    Column("comment", Text, nullable=False, server_default=""),
+    created_at(),
+    updated_at(),
+    # The average of a page of courses is read from this index alone.
+    Index("ix_course_reviews_rating", "course_id", "rating"),
+)

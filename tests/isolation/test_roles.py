@@ -71,6 +71,8 @@ MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
     "enroll": (LEARNERS, f"{{courseId: {ID}}}"),
     "unenroll": (LEARNERS, f"{{courseId: {ID}}}"),
     "syncProgress": (LEARNERS, f"{{events: [{EVENT}]}}"),
+    "reviewCourse": (LEARNERS, f"{{courseId: {ID}, rating: 3}}"),
+    "deleteReview": (LEARNERS, f"{{courseId: {ID}}}"),
     "completeLesson": (LEARNERS, f"{{lessonId: {ID}}}"),
 }
 
