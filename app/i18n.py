@@ -45,6 +45,7 @@ def translate(text: str, locale: Locale, /, **params: object) -> str:
     return PLACE.sub(lambda place: str(params.get(place[1], place[0])), chosen)
 
 
+@lru_cache(maxsize=4096)
 def negotiate(accept_language: str | None, *preferences: str | None) -> Locale:
     """The language of an answer: ``Accept-Language`` (RFC 9110, 12.5.4), then each preference, then Spanish.
 

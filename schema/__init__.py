@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import strawberry
@@ -11,11 +10,8 @@ from strawberry.extensions import (
     AddValidationRules,
     DisableIntrospection,
     MaxTokensLimiter,
-    ParserCache,
-    ValidationCache,
 )
 from strawberry.schema.config import StrawberryConfig
-from strawberry.types import ExecutionContext
 
 from app.settings import Settings
 from app.viewer import Action
@@ -23,11 +19,13 @@ from schema import errors, identity, ids
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.context import Info
+from schema.documents import Documents, remember
 from schema.execution import CompiledExecutionContext
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import Enrollment, LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
+from schema.platform import PlatformSchema
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
@@ -94,26 +92,21 @@ class Mutation(IdentityMutation, AuthoringMutation, LearningMutation, ReviewMuta
     pass
 
 
-class PlatformSchema(strawberry.Schema):
-    """Errors are logged where they are presented (``schema/presenting.py``), once and only unexpected ones."""
-
-    def process_errors(self, errors: Sequence[Any], execution_context: ExecutionContext | None = None) -> None:
-        """Nothing: see the class."""
-
-
 def build(settings: Settings | None = None) -> PlatformSchema:
     """The schema with its limits, caches and scope; without settings, as a development server has it."""
     seconds = settings.operation_timeout if settings else 15.0
+    documents = Documents()
     extensions: list[Any] = [
         operation_scope(seconds),
         lambda: MaxTokensLimiter(max_token_count=LIMITS.tokens),
-        lambda: ParserCache(maxsize=1024),
         lambda: AddValidationRules([LIMIT_RULE]),
-        lambda: ValidationCache(maxsize=1024),
+        remember(documents),
     ]
     if settings is not None and not settings.introspection:
-        extensions.append(lambda: DisableIntrospection())
+        extensions.insert(-1, lambda: DisableIntrospection())
     return PlatformSchema(
+        seconds=seconds,
+        documents=documents,
         query=Query,
         mutation=Mutation,
         types=[Node],

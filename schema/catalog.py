@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 from importlib import import_module
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
 
 import strawberry
@@ -184,9 +185,8 @@ BLOCKS: dict[str, Any] = {
 class Lesson(Node):
     row: strawberry.Private[LessonRow]
 
-    def identifier(self, mask: int) -> strawberry.ID:
-        """The identifier in the tenant with this mask."""
-        return ids.encode(ids.LESSON, self.row.id, mask)
+    id_kind = ids.LESSON
+    id_number = attrgetter("row.id.int")
 
     @strawberry.field(description="Title.")
     def title(self) -> str:
@@ -267,9 +267,8 @@ class Lesson(Node):
 class Module(Node):
     row: strawberry.Private[ModuleRow]
 
-    def identifier(self, mask: int) -> strawberry.ID:
-        """The identifier in the tenant with this mask."""
-        return ids.encode(ids.MODULE, self.row.id, mask)
+    id_kind = ids.MODULE
+    id_number = attrgetter("row.id.int")
 
     @strawberry.field(description="Title.")
     def title(self) -> str:
@@ -302,9 +301,8 @@ class Module(Node):
 class Course(Node):
     row: strawberry.Private[CourseRow]
 
-    def identifier(self, mask: int) -> strawberry.ID:
-        """The identifier in the tenant with this mask."""
-        return ids.encode(ids.COURSE, self.row.id, mask)
+    id_kind = ids.COURSE
+    id_number = attrgetter("row.id.int")
 
     @strawberry.field(description="Title.")
     def title(self) -> str:

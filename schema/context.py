@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cached_property
-from uuid import UUID
 
 import strawberry
 
@@ -103,71 +102,71 @@ class Context:
         return IdentityService(self.db, self.viewer, self.here, self.client, self.platform.identity_parts)
 
     @cached_property
-    def courses_by_id(self) -> Loader[UUID, CourseRow | None]:
-        return loaders.one(self.catalog.courses_by_id, lambda row: row.id)
+    def courses_by_id(self) -> Loader[CourseRow | None]:
+        return loaders.single(self.catalog.courses_by_id, "id")
 
     @cached_property
-    def modules_by_id(self) -> Loader[UUID, ModuleRow | None]:
-        return loaders.one(self.catalog.modules_by_id, lambda row: row.id)
+    def modules_by_id(self) -> Loader[ModuleRow | None]:
+        return loaders.single(self.catalog.modules_by_id, "id")
 
     @cached_property
-    def lessons_by_id(self) -> Loader[UUID, LessonRow | None]:
-        return loaders.one(self.catalog.lessons_by_id, lambda row: row.id)
+    def lessons_by_id(self) -> Loader[LessonRow | None]:
+        return loaders.single(self.catalog.lessons_by_id, "id")
 
     @cached_property
-    def modules_by_course(self) -> Loader[UUID, list[ModuleRow]]:
-        return loaders.many(self.catalog.modules_by_course, lambda row: row.course_id)
+    def modules_by_course(self) -> Loader[list[ModuleRow]]:
+        return loaders.many(self.catalog.modules_by_course, "course_id")
 
     @cached_property
-    def lessons_by_module(self) -> Loader[UUID, list[LessonRow]]:
-        return loaders.many(self.catalog.lessons_by_module, lambda row: row.module_id)
+    def lessons_by_module(self) -> Loader[list[LessonRow]]:
+        return loaders.many(self.catalog.lessons_by_module, "module_id")
 
     @cached_property
-    def blocks_by_lesson(self) -> Loader[UUID, list[BlockRow]]:
-        return loaders.many(self.catalog.blocks_by_lesson, lambda row: row.lesson_id)
+    def blocks_by_lesson(self) -> Loader[list[BlockRow]]:
+        return loaders.many(self.catalog.blocks_by_lesson, "lesson_id")
 
     @cached_property
-    def instructors_by_course(self) -> Loader[UUID, list[InstructorRow]]:
-        return loaders.many(self.catalog.instructors_by_course, lambda row: row.course_id)
+    def instructors_by_course(self) -> Loader[list[InstructorRow]]:
+        return loaders.many(self.catalog.instructors_by_course, "course_id")
 
     @cached_property
-    def lesson_count_by_course(self) -> Loader[UUID, int]:
+    def lesson_count_by_course(self) -> Loader[int]:
         return loaders.value(self.catalog.lesson_count_by_course, 0)
 
     @cached_property
-    def editable_by_course(self) -> Loader[UUID, bool]:
+    def editable_by_course(self) -> Loader[bool]:
         return loaders.value(self.catalog.taught_by_me, False)
 
     @cached_property
-    def members_by_id(self) -> Loader[UUID, MemberRow | None]:
-        return loaders.one(self.identity.members_by_id, lambda row: row.user_id)
+    def members_by_id(self) -> Loader[MemberRow | None]:
+        return loaders.single(self.identity.members_by_id, "user_id")
 
     @cached_property
-    def my_enrollment_by_course(self) -> Loader[UUID, EnrollmentRow | None]:
-        return loaders.one(self.learning.my_enrollment_by_course, lambda row: row.course_id)
+    def my_enrollment_by_course(self) -> Loader[EnrollmentRow | None]:
+        return loaders.single(self.learning.my_enrollment_by_course, "course_id")
 
     @cached_property
-    def my_progress_by_lesson(self) -> Loader[UUID, LearnerLessonRow | None]:
-        return loaders.one(self.learning.my_progress_by_lesson, lambda row: row.lesson_id)
+    def my_progress_by_lesson(self) -> Loader[LearnerLessonRow | None]:
+        return loaders.single(self.learning.my_progress_by_lesson, "lesson_id")
 
     @cached_property
-    def my_progress_by_course(self) -> Loader[UUID, CourseProgressRow | None]:
-        return loaders.one(self.learning.my_progress_by_course, lambda row: row.course_id)
+    def my_progress_by_course(self) -> Loader[CourseProgressRow | None]:
+        return loaders.single(self.learning.my_progress_by_course, "course_id")
 
     @cached_property
-    def my_resume_by_course(self) -> Loader[UUID, ResumeRow | None]:
-        return loaders.one(self.learning.my_resume_by_course, lambda row: row.course_id)
+    def my_resume_by_course(self) -> Loader[ResumeRow | None]:
+        return loaders.single(self.learning.my_resume_by_course, "course_id")
 
     @cached_property
-    def rating_by_course(self) -> Loader[UUID, RatingRow | None]:
-        return loaders.one(self.learning.rating_by_course, lambda row: row.course_id)
+    def rating_by_course(self) -> Loader[RatingRow | None]:
+        return loaders.single(self.learning.rating_by_course, "course_id")
 
     @cached_property
-    def my_review_by_course(self) -> Loader[UUID, ReviewRow | None]:
-        return loaders.one(self.learning.my_review_by_course, lambda row: row.course_id)
+    def my_review_by_course(self) -> Loader[ReviewRow | None]:
+        return loaders.single(self.learning.my_review_by_course, "course_id")
 
     @cached_property
-    def enrollment_count_by_course(self) -> Loader[UUID, int]:
+    def enrollment_count_by_course(self) -> Loader[int]:
         return loaders.value(self.learning.enrollment_count_by_course, 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal as PythonDecimal
+from operator import attrgetter
 from typing import Annotated, Any
 
 import strawberry
@@ -125,9 +126,8 @@ class Session:
 class User(Node):
     row: strawberry.Private[MemberRow]
 
-    def identifier(self, mask: int) -> strawberry.ID:
-        """The identifier in the tenant with this mask."""
-        return ids.encode(ids.USER, self.row.user_id, mask)
+    id_kind = ids.USER
+    id_number = attrgetter("row.user_id.int")
 
     def _private(self, info: Info) -> bool:
         viewer = info.context.viewer

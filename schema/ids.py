@@ -7,6 +7,7 @@ transaction sees one tenant's schema only.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import strawberry
@@ -27,6 +28,11 @@ _NOBODY = UUID(int=0)
 def encode(kind: str, value: UUID, mask: int) -> strawberry.ID:
     """The client's identifier of a row of this tenant (``mask`` is ``Tenant.id_mask``)."""
     return strawberry.ID(f"{kind}_{value.int ^ mask:032x}")
+
+
+def encode_all(kind: str, numbers: Iterable[int], mask: int) -> list[strawberry.ID]:
+    """The same for many rows of one type, by their UUIDs' integers."""
+    return [strawberry.ID(f"{kind}_{number ^ mask:032x}") for number in numbers]
 
 
 def split(text: str, mask: int) -> tuple[str, UUID] | None:

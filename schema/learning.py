@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal as PythonDecimal
 from enum import Enum
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID as PythonUUID
 
@@ -173,9 +174,8 @@ class CourseProgress:
 class Enrollment(Node):
     row: strawberry.Private[EnrollmentRow]
 
-    def identifier(self, mask: int) -> strawberry.ID:
-        """The identifier in the tenant with this mask."""
-        return ids.encode(ids.ENROLLMENT, self.row.id, mask)
+    id_kind = ids.ENROLLMENT
+    id_number = attrgetter("row.id.int")
 
     @strawberry.field(description="The course; null while the person who asks may not see it.")
     async def course(self, info: Info) -> Course | None:

@@ -3,79 +3,98 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from operator import attrgetter
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from strawberry.dataloader import DataLoader
 
-Key = TypeVar("Key", bound=Hashable)
 Row = TypeVar("Row")
 Value = TypeVar("Value")
+Number = int  # a UUID as an integer: hashing and comparing UUID objects runs in Python, of integers it does not
 
 
-class Loader(Generic[Key, Value]):
-    """Reads values by key, each key once. One at a time (``load``: collected by a DataLoader), or all of a level.
+class Loader(Generic[Value]):
+    """Reads values by UUID, each once. One at a time (``load``: collected by a DataLoader), or all of a level.
 
-    ``fetch`` receives distinct keys and returns what it found by key; ``missing`` makes the value of the others.
+    ``fetch`` receives distinct UUIDs and returns what it found by their integers; ``missing`` makes the value of the
+    others.
     """
 
-    def __init__(self, fetch: Callable[[list[Key]], Awaitable[dict[Key, Value]]], missing: Callable[[], Value]) -> None:
+    def __init__(
+        self, fetch: Callable[[list[UUID]], Awaitable[dict[Number, Value]]], missing: Callable[[], Value]
+    ) -> None:
         self._fetch = fetch
         self._missing = missing
-        self._known: dict[Key, Value] = {}
-        self._fetching: dict[Key, asyncio.Future[None]] = {}
-        self._singles: DataLoader[Key, Value] = DataLoader(self.all, cache=False)
+        self._known: dict[Number, Value] = {}
+        self._fetching: dict[Number, asyncio.Future[None]] = {}
+        self._singles: DataLoader[UUID, Value] | None = None
 
-    async def load(self, key: Key) -> Value:
+    async def load(self, key: UUID) -> Value:
         """The value of one key; those asked for in the same turn of the loop are read together."""
-        return self._known[key] if key in self._known else await self._singles.load(key)
+        if key.int in self._known:
+            return self._known[key.int]
+        if self._singles is None:
+            self._singles = DataLoader(self.all, cache=False)
+        return await self._singles.load(key)
 
-    async def all(self, keys: Sequence[Key]) -> list[Value]:
+    async def all(self, keys: Sequence[UUID]) -> list[Value]:
         """The values of many keys, in order, without a future for each."""
         known = self._known
-        while absent := [key for key in dict.fromkeys(keys) if key not in known]:
-            others = {self._fetching[key] for key in absent if key in self._fetching}
+        wanted = {key.int: key for key in keys}
+        while absent := [number for number in wanted if number not in known]:
+            others = {self._fetching[number] for number in absent if number in self._fetching}
             if others:
                 await asyncio.wait(others)
-                absent = [key for key in absent if key not in known and key not in self._fetching]
+                absent = [number for number in absent if number not in known and number not in self._fetching]
                 if not absent:
                     continue
-            await self._read(absent)
-        return [known[key] for key in keys]
+            await self._read({number: wanted[number] for number in absent})
+        return [known[key.int] for key in keys]
 
-    async def _read(self, keys: list[Key]) -> None:
+    async def _read(self, keys: dict[Number, UUID]) -> None:
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._fetching.update(dict.fromkeys(keys, done))
         try:
-            found = await self._fetch(keys)
-            self._known.update((key, found[key] if key in found else self._missing()) for key in keys)
+            found = await self._fetch(list(keys.values()))
+            for number in keys:
+                self._known[number] = found[number] if number in found else self._missing()
         finally:
-            for key in keys:
-                del self._fetching[key]
+            for number in keys:
+                del self._fetching[number]
             done.set_result(None)
 
 
-def many(fetch: Callable[[list[Key]], Awaitable[Iterable[Row]]], key: Callable[[Row], Key]) -> Loader[Key, list[Row]]:
-    """A loader of the rows that belong to a key, in the order in which ``fetch`` returns them."""
+def many(fetch: Callable[[list[UUID]], Awaitable[list[Row]]], key: str) -> Loader[list[Row]]:
+    """A loader of the rows whose attribute ``key`` is the UUID asked for, in the order in which they are fetched."""
+    number = attrgetter(f"{key}.int")
 
-    async def read(keys: list[Key]) -> dict[Key, list[Row]]:
-        found: dict[Key, list[Row]] = {each: [] for each in keys}
-        for row in await fetch(keys):
-            found[key(row)].append(row)
+    async def read(keys: list[UUID]) -> dict[Number, list[Row]]:
+        found: dict[Number, list[Row]] = {each.int: [] for each in keys}
+        rows = await fetch(keys)
+        for row, belongs in zip(rows, map(number, rows), strict=True):
+            found[belongs].append(row)
         return found
 
     return Loader(read, list)
 
 
-def one(fetch: Callable[[list[Key]], Awaitable[Iterable[Row]]], key: Callable[[Row], Key]) -> Loader[Key, Row | None]:
-    """A loader of the one row that has a key, or None."""
+def single(fetch: Callable[[list[UUID]], Awaitable[list[Row]]], key: str) -> Loader[Row | None]:
+    """A loader of the one row whose attribute ``key`` is the UUID asked for, or None."""
+    number = attrgetter(f"{key}.int")
 
-    async def read(keys: list[Key]) -> dict[Key, Row | None]:
-        return {key(row): row for row in await fetch(keys)}
+    async def read(keys: list[UUID]) -> dict[Number, Row | None]:
+        rows = await fetch(keys)
+        return dict(zip(map(number, rows), rows, strict=True))
 
     return Loader(read, lambda: None)
 
 
-def value(fetch: Callable[[list[Key]], Awaitable[dict[Key, Value]]], default: Value) -> Loader[Key, Value]:
-    """A loader of one value per key (a count, a sum); keys that ``fetch`` does not mention have the default."""
-    return Loader(fetch, lambda: default)
+def value(fetch: Callable[[list[UUID]], Awaitable[dict[UUID, Value]]], default: Value) -> Loader[Value]:
+    """A loader of one value per UUID (a count, a sum); those that ``fetch`` does not mention have the default."""
+
+    async def read(keys: list[UUID]) -> dict[Number, Value]:
+        return {key.int: found for key, found in (await fetch(keys)).items()}
+
+    return Loader(read, lambda: default)

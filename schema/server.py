@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import DocumentNode, FragmentDefinitionNode, GraphQLError, OperationDefinitionNode, parse
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, QueryParams
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -33,6 +33,8 @@ from schema.presenting import present
 
 MAX_BODY = 100_000  # bytes
 MODERN, LEGACY = "application/graphql-response+json", "application/json"
+READING = frozenset({OperationType.QUERY})
+READING_AND_WRITING = READING | {OperationType.MUTATION}
 META = frozenset({"__typename", "__schema", "__type"})
 
 Receive_ = Callable[[Mapping[str, str], str | None], Awaitable[Context]]
@@ -69,39 +71,41 @@ class GraphQLServer:
         if scope["type"] == "websocket":
             await self._sockets(scope, receive, send)
             return
-        request = Request(scope, receive)
-        response = await self._answer(request)
-        await response(scope, receive, send)
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        answer = await self._answer(scope, headers, receive)
+        await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    async def _answer(self, request: Request) -> Response:
-        headers = lower(request.headers)
+    async def _answer(self, scope: Scope, headers: dict[str, str], receive: Receive) -> Answer:
         locale = negotiate(headers.get("accept-language"))
         identifier = request_id(headers)
         try:
             media_type = accepted(headers.get("accept"))
-            body = await self._body(request)
-            context = await self._receive(headers, request.client.host if request.client else None)
+            body = await self._body(scope, headers, receive)
+            peer = scope.get("client")
+            context = await self._receive(headers, peer[0] if peer else None)
             context.request_id = identifier
             locale = context.locale
-            result = await self._execute(request.method, body, context)
+            result = await self._execute(scope["method"], body, context)
         except Refusal as refusal:
             response = refusal_response(refusal, locale, identifier)
             if isinstance(refusal, BadRequest) and refusal.allow:
                 response.headers["Allow"] = refusal.allow
-            return response
+            return Answer(response.status_code, response.raw_headers, bytes(response.body))
         return respond(result, media_type, locale, identifier)
 
-    async def _body(self, request: Request) -> dict[str, Any]:
-        if request.method == "GET":
-            given: dict[str, Any] = dict(request.query_params)
+    async def _body(self, scope: Scope, headers: dict[str, str], receive: Receive) -> dict[str, Any]:
+        method = scope["method"]
+        if method == "POST":
+            content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+            if content_type != LEGACY:
+                raise BadRequest("send application/json", 415, code="UNSUPPORTED_MEDIA_TYPE")
+            given = _json(await _read(receive))
+        elif method == "GET":
+            given = dict(QueryParams(scope["query_string"]))
             for name in ("variables", "extensions"):
                 if name in given:
                     given[name] = _json(given[name].encode())
-        elif request.method == "POST":
-            content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-            if content_type != LEGACY:
-                raise BadRequest("send application/json", 415, code="UNSUPPORTED_MEDIA_TYPE")
-            given = _json(await _read(request))
         else:
             raise BadRequest("use GET or POST", 405, code="METHOD_NOT_ALLOWED", allow="GET, POST")
         return checked(given)
@@ -110,14 +114,13 @@ class GraphQLServer:
         query, name = body["query"], body.get("operationName")
         if context.tenant is None and needs_tenant(query, name):
             raise tenant_required()
-        allowed = {OperationType.QUERY} if method == "GET" else {OperationType.QUERY, OperationType.MUTATION}
         try:
             result = await self._schema.execute(
                 query,
                 variable_values=body.get("variables"),
                 context_value=context,
                 operation_name=name,
-                allowed_operation_types=allowed,
+                allowed_operation_types=READING if method == "GET" else READING_AND_WRITING,
             )
         except InvalidOperationTypeError as error:
             raise BadRequest(
@@ -129,7 +132,15 @@ class GraphQLServer:
         return result
 
 
-def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier: str) -> Response:
+class Answer(NamedTuple):
+    """An HTTP response as ASGI sends it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+
+def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier: str) -> Answer:
     """The HTTP response of a result: 400 for request errors, but 200 with the older media type (specification, 6.4)."""
     body: dict[str, Any] = {}
     status = 200
@@ -144,18 +155,19 @@ def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier
         body["data"] = result.data
     if result.extensions:
         body["extensions"] = result.extensions
-    return Response(
-        orjson.dumps(body),
-        status,
-        headers={
-            "Content-Type": f"{media_type}; charset=utf-8",
-            "X-Request-ID": identifier,
-            "Cache-Control": "no-store",
-            **({"Retry-After": "2"} if status == 503 else {}),
-        },
-    )
+    text = orjson.dumps(body)
+    headers = [
+        (b"content-type", b"%b; charset=utf-8" % media_type.encode()),
+        (b"content-length", b"%d" % len(text)),
+        (b"x-request-id", identifier.encode()),
+        (b"cache-control", b"no-store"),
+    ]
+    if status == 503:
+        headers.append((b"retry-after", b"2"))
+    return Answer(status, headers, text)
 
 
+@lru_cache(maxsize=512)
 def accepted(header: str | None) -> str:
     """The media type of the answer. Raises BadRequest (406) when the client takes neither."""
     if not header:
@@ -190,14 +202,20 @@ def checked(given: object) -> dict[str, Any]:
     return given
 
 
-async def _read(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise BadRequest("the request ended before its body")
+        chunk = message.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY:
             raise BadRequest("the request is larger than 100 KB", 413, code="PAYLOAD_TOO_LARGE")
         chunks.append(chunk)
-    return b"".join(chunks)
+        if not message.get("more_body", False):
+            return b"".join(chunks)
 
 
 def _json(text: bytes) -> Any:

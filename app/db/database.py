@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from app.db.pool import StickySlots, open_pool, transaction
-from app.db.tenant import TenantHandle, Timeouts, begin, begin_control, verify_path
-from app.db.transaction import Observer, Tx
+from app.db.pool import open_pool, transaction
+from app.db.slots import StickySlots, connector
+from app.db.tenant import TenantHandle, Timeouts, begin_control
+from app.db.tenant_transaction import TenantTx
+from app.db.transaction import ConnectionTx, Observer, Tx
 from app.errors import Unavailable
 
 
@@ -27,6 +29,7 @@ class DatabaseConfig:
     control_pool_size: int = 8
     pool_timeout: float = 5.0
     tenants_per_connection: int = 150
+    prepare: bool = True
     timeouts: Timeouts = field(default_factory=Timeouts)
 
     @property
@@ -69,42 +72,51 @@ class Database:
         """Make a node's tenants reachable; call before ``open``."""
         config = self.config
         self._nodes[number] = StickySlots(
-            config.dsn_as(config.auth_role, owner_dsn),
+            connector(config.dsn_as(config.auth_role, owner_dsn), prepare=config.prepare),
             slots=config.pool_slots,
             size=config.pool_size,
             timeout=config.pool_timeout,
             max_tenants=config.tenants_per_connection,
-            name=f"node{number}",
+            name=f"node {number}",
         )
 
     async def open(self) -> None:
-        """Start connecting in the background."""
+        """Start connecting to the control schema in the background; tenants' connections are made when needed."""
         await self._control.open(wait=False)
-        for node in self._nodes.values():
-            await node.open()
 
     async def close(self) -> None:
         """Close every connection."""
         await self._control.close(timeout=2)
         for node in self._nodes.values():
-            await node.close()
+            node.close()
 
     @asynccontextmanager
-    async def control(self, *, read_only: bool = False) -> AsyncIterator[Tx]:
+    async def control(self, *, read_only: bool = False) -> AsyncIterator[ConnectionTx]:
         """A transaction in the control schema."""
         async with transaction(self._control, begin_control(self.config.timeouts, read_only)) as connection:
-            yield Tx(connection, self.observe)
+            yield ConnectionTx(connection, self.observe)
 
-    @asynccontextmanager
-    async def tenant(self, tenant: TenantHandle, *, read_only: bool = False) -> AsyncIterator[Tx]:
-        """A transaction as the tenant's role with only the tenant's schema on the path."""
+    def tenant(self, tenant: TenantHandle, *, read_only: bool = False) -> TenantTx:
+        """A transaction in a tenant's schema, to be entered with ``async with``. Raises Unavailable (unknown node)."""
         node = self._nodes.get(tenant.node_number)
         if node is None:
             raise Unavailable("this organisation's database is not reachable from here; try again in a moment")
-        message = begin(tenant, self.config.timeouts, read_only)
-        async with node.transaction(tenant.id, message) as connection:
-            verify_path(connection, tenant)
-            yield Tx(connection, self.observe)
+        return TenantTx(node, tenant, self.config.timeouts, read_only=read_only, observe=self.observe)
+
+
+class Reading:
+    """``async with operation.read() as tx``: the operation's snapshot, begun at the first of these."""
+
+    __slots__ = ("_operation",)
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+
+    async def __aenter__(self) -> Tx:
+        return await self._operation.snapshot()
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing: the snapshot goes on until the operation ends or writes."""
 
 
 class Operation:
@@ -127,20 +139,21 @@ class Operation:
         self.tenant = tenant
         self._on_write = on_write
         self._on_published = on_published
-        self._snapshot: Tx | None = None
-        self._stack = AsyncExitStack()
+        self._snapshot: TenantTx | None = None
         self._lock = asyncio.Lock()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Tx]:
-        """The operation's read-only snapshot (REPEATABLE READ), begun at the first read."""
-        async with self._lock:
-            if self._snapshot is None:
-                self._snapshot = await self._stack.enter_async_context(
-                    self.database.tenant(self.tenant, read_only=True)
-                )
-            snapshot = self._snapshot
-        yield snapshot
+    def read(self) -> Reading:
+        """The operation's read-only snapshot (REPEATABLE READ)."""
+        return Reading(self)
+
+    async def snapshot(self) -> Tx:
+        """The same, for as long as the operation neither writes nor ends."""
+        if self._snapshot is None:
+            async with self._lock:
+                if self._snapshot is None:
+                    made = self.database.tenant(self.tenant, read_only=True)
+                    self._snapshot = await made.__aenter__()
+        return self._snapshot
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Tx]:
@@ -168,9 +181,9 @@ class Operation:
         if self._on_write is not None:
             self._on_write()
 
-    async def close(self) -> None:
-        """End the snapshot, if there is one; a later read starts a new one."""
+    async def close(self, error: BaseException | None = None) -> None:
+        """End the snapshot, if there is one (``error``: why the operation failed); a later read starts a new one."""
         async with self._lock:
-            self._snapshot = None
-            stack, self._stack = self._stack, AsyncExitStack()
-            await stack.aclose()
+            snapshot, self._snapshot = self._snapshot, None
+            if snapshot is not None:
+                await snapshot.__aexit__(None if error is None else type(error), error, None)

@@ -5,36 +5,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from psycopg import DataError, OperationalError
+from psycopg import DataError, Error, OperationalError
 from psycopg import errors as pg
 from psycopg_pool import PoolTimeout, TooManyRequests
 
 from app.errors import Conflict, Refusal, Unavailable
 
-CONNECTION_LOST = (OperationalError, PoolTimeout, TooManyRequests)
+
+def refusal_for(error: Exception) -> Refusal | None:
+    """The typed refusal that a database which is away, slow or locked amounts to; None for what is a bug.
+
+    A text with U+0000 or half a surrogate pair cannot be sent to PostgreSQL at all: it is refused on this side, with a
+    DataError that has no SQLSTATE or a UnicodeEncodeError, before anything reaches the server.
+    """
+    match error:
+        case pg.QueryCanceled():
+            return Unavailable("this took too long and was stopped; try again or ask for less", code="TIMEOUT")
+        case pg.LockNotAvailable() | pg.DeadlockDetected() | pg.SerializationFailure():
+            return Conflict("somebody else is changing this right now; try again", code="BUSY")
+        case UnicodeEncodeError() | DataError(sqlstate=None):
+            return Refusal("contains characters that cannot be kept; remove control characters", code="BAD_USER_INPUT")
+        case OperationalError() | PoolTimeout() | TooManyRequests():
+            return Unavailable("the database does not answer right now; try again in a moment")
+        case _:
+            return None
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn a database that is away, slow or locked into a typed refusal; everything else stays what it is.
-
-    A text with U+0000 or half a surrogate pair cannot be sent to PostgreSQL at all: psycopg itself refuses it, with a
-    DataError that has no SQLSTATE or a UnicodeEncodeError, before anything reaches the server.
-    """
+    """Raise refusals in place of the errors that ``refusal_for`` knows."""
     try:
         yield
-    except pg.QueryCanceled as error:
-        raise Unavailable("this took too long and was stopped; try again or ask for less", code="TIMEOUT") from error
-    except (pg.LockNotAvailable, pg.DeadlockDetected, pg.SerializationFailure) as error:
-        raise Conflict("somebody else is changing this right now; try again", code="BUSY") from error
-    except (DataError, UnicodeEncodeError) as error:
-        if isinstance(error, DataError) and error.sqlstate is not None:
+    except (Error, UnicodeEncodeError) as error:
+        refusal = refusal_for(error)
+        if refusal is None:
             raise
-        raise Refusal(
-            "contains characters that cannot be kept; remove control characters", code="BAD_USER_INPUT"
-        ) from error
-    except CONNECTION_LOST as error:
-        raise Unavailable("the database does not answer right now; try again in a moment") from error
+        raise refusal from error
 
 
 @contextmanager

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import struct
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from operator import itemgetter
 from typing import Any, Generic, TypeVar
+from uuid import UUID
 
+from psycopg import DataError
+from psycopg.abc import Transformer
+from psycopg.adapt import PyFormat
 from psycopg.rows import RowMaker, args_row, scalar_row
-from sqlalchemy import ClauseElement, Select
+from sqlalchemy import ARRAY, ClauseElement, Select, Uuid
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.sql.dml import UpdateBase
 
 Row = TypeVar("Row")
 
 _DIALECT = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+_WIRE_DIALECT = PGDialect_psycopg(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+_ARRAY_OF_UUID = struct.Struct("!IIIII")  # dimensions, has nulls, element type, length, lower bound
+_UUID_OID = 2950
+TEXT, BINARY = 0, 1
 
 
 class Statement(Generic[Row]):
@@ -22,9 +32,11 @@ class Statement(Generic[Row]):
     ``row`` is a dataclass whose fields are the selected columns in order (checked here, once, so that a column added
     to one side only is found at import and not by a user), or a plain type (``int``, ``UUID``...) for one column.
     Lists of keys are bound as arrays (``column == any_(keys)``); ``IN`` lists would make a text per length.
+
+    ``sql`` has psycopg's named parameters, ``wire_sql`` the same statement with PostgreSQL's own ``$1``.
     """
 
-    __slots__ = ("_defaults", "_names", "make_row", "sql")
+    __slots__ = ("_defaults", "_names", "_order", "make_row", "make_value", "sql", "wire_sql")
 
     def __init__(self, clause: ClauseElement, row: type[Row]) -> None:
         compiled = clause.compile(dialect=_DIALECT)
@@ -34,21 +46,88 @@ class Statement(Generic[Row]):
         bound: Mapping[str, Any] = compiled.params or {}
         self._names = frozenset(bound)
         self._defaults = {name: value for name, value in bound.items() if value is not None}
+        numbered: Any = clause.compile(dialect=_WIRE_DIALECT)
+        self.wire_sql = str(numbered)
+        self._order = [(name, _encoder(numbered.binds[name].type)) for name in numbered.positiontup or ()]
         if is_dataclass(row):
             _check_columns(clause, row)
             self.make_row: Any = args_row(row)
+            self.make_value: Any = _filled(row)
         else:
             self.make_row = scalar_row
+            self.make_value = itemgetter(0)
 
     def bind(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters of one execution. Raises TypeError on a name the statement does not know."""
-        unknown = given.keys() - self._names
-        if unknown:
-            raise TypeError(f"unknown parameters {sorted(unknown)}")
-        missing = self._names - given.keys() - self._defaults.keys()
-        if missing:
-            raise TypeError(f"missing parameters {sorted(missing)}")
-        return {**self._defaults, **given} if self._defaults else given
+        if self._names != given.keys():
+            unknown = given.keys() - self._names
+            if unknown:
+                raise TypeError(f"unknown parameters {sorted(unknown)}")
+            missing = self._names - given.keys() - self._defaults.keys()
+            if missing:
+                raise TypeError(f"missing parameters {sorted(missing)}")
+            return {**self._defaults, **given}
+        return given
+
+    def encode(self, given: dict[str, Any], transformer: Transformer) -> tuple[list[bytes | None], list[int]]:
+        """The parameters as PostgreSQL reads them, in the order of ``wire_sql``, and their formats.
+
+        Raises TypeError as ``bind`` does; DataError and UnicodeEncodeError for a text that no database can hold.
+        """
+        params = self.bind(given)
+        data: list[bytes | None] = []
+        formats: list[int] = []
+        for name, encoder in self._order:
+            value = params[name]
+            if value is None:
+                data.append(None)
+                formats.append(TEXT)
+            elif encoder is not None and type(value) in BINARY_TYPES:
+                data.append(encoder(value))
+                formats.append(BINARY)
+            else:
+                data.append(_as_text(value, transformer))
+                formats.append(TEXT)
+        return data, formats
+
+
+BINARY_TYPES = frozenset({UUID, list})
+
+
+def _encoder(kind: Any) -> Callable[[Any], bytes] | None:
+    """For identifiers and lists of them, which are most of what is bound; psycopg has no fast code for these."""
+    if isinstance(kind, Uuid):
+        return _uuid
+    if isinstance(kind, ARRAY) and isinstance(kind.item_type, Uuid):
+        return _uuids
+    return None
+
+
+def _uuid(value: UUID) -> bytes:
+    return value.int.to_bytes(16, "big")
+
+
+def _uuids(values: list[UUID]) -> bytes:
+    if not values:
+        return _ARRAY_OF_UUID.pack(0, 0, _UUID_OID, 0, 0)[:12]
+    head = _ARRAY_OF_UUID.pack(1, 0, _UUID_OID, len(values), 1)
+    return head + b"".join([b"\0\0\0\x10" + value.int.to_bytes(16, "big") for value in values])
+
+
+def _as_text(value: Any, transformer: Transformer) -> bytes | None:
+    if type(value) is str:
+        if "\0" in value:
+            raise DataError("PostgreSQL text cannot contain U+0000")
+        return value.encode()
+    dumped = transformer.get_dumper(value, PyFormat.TEXT).dump(value)
+    return None if dumped is None else bytes(dumped)
+
+
+def _filled(row: type[Any]) -> Callable[[Sequence[Any]], Any]:
+    def make(values: Sequence[Any]) -> Any:
+        return row(*values)
+
+    return make
 
 
 def _check_columns(clause: ClauseElement, row: type[Any]) -> None:

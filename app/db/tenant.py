@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg.pq import TransactionStatus
+
+from app.db.wire import Wire
 
 SCHEMA_NAME = re.compile(r"^t_[0-9a-f]{20}$")
 
@@ -39,22 +42,23 @@ class Timeouts:
     idle: int = 15_000
 
 
-@lru_cache(maxsize=8192)
-def begin(tenant: TenantHandle, timeouts: Timeouts, read_only: bool) -> str:
-    """BEGIN, role, path and timeouts as one simple-protocol message: no round trip more than a plain BEGIN.
+READ_ONLY = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+READ_WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+COMMIT, ROLLBACK = "COMMIT", "ROLLBACK"
+# Everything is local to the transaction: afterwards the connection is back at the login role, which may use no
+# tenant's schema and has an empty path, so that SQL without a tenant fails.
+FENCE = (
+    "SELECT set_config('role', $1, true), set_config('search_path', $2, true), "
+    "set_config('statement_timeout', $3, true), set_config('lock_timeout', $4, true), "
+    "set_config('idle_in_transaction_session_timeout', $5, true)"
+)
 
-    Everything is LOCAL: after COMMIT or ROLLBACK the connection is back at the login role, which may use no tenant's
-    schema and has an empty path, so that SQL without a tenant fails.
-    """
-    mode = "ISOLATION LEVEL REPEATABLE READ READ ONLY" if read_only else "ISOLATION LEVEL READ COMMITTED READ WRITE"
-    return (
-        f"BEGIN {mode}; "
-        f'SET LOCAL ROLE "{tenant.role_name}"; '
-        f'SET LOCAL search_path = "{tenant.schema_name}"; '
-        f"SET LOCAL statement_timeout = {timeouts.statement}; "
-        f"SET LOCAL lock_timeout = {timeouts.lock}; "
-        f"SET LOCAL idle_in_transaction_session_timeout = {timeouts.idle}"
-    )
+
+@lru_cache(maxsize=8192)
+def fence(tenant: TenantHandle, timeouts: Timeouts) -> tuple[Sequence[bytes], Sequence[int]]:
+    """The values of ``FENCE``, which travels in one message with BEGIN and the transaction's first statement."""
+    words = (tenant.role_name, tenant.schema_name, timeouts.statement, timeouts.lock, timeouts.idle)
+    return tuple(str(word).encode() for word in words), (0,) * len(words)
 
 
 def begin_control(timeouts: Timeouts, read_only: bool) -> str:
@@ -67,11 +71,14 @@ def begin_control(timeouts: Timeouts, read_only: bool) -> str:
     )
 
 
-def verify_path(connection: AsyncConnection[object], tenant: TenantHandle) -> None:
+def verify_path(wire: Wire, tenant: TenantHandle | None) -> None:
     """Tripwire: PostgreSQL 18 reports the path it really uses; refuse to go on if it is not this tenant's.
 
-    Costs a dictionary look-up in libpq, no round trip. Older servers report nothing and are not checked here.
+    Without a tenant (after a transaction) and in a transaction that has failed it must be empty. Costs a look-up in
+    libpq, no round trip. Older servers report nothing and are not checked here.
     """
-    reported = connection.pgconn.parameter_status(b"search_path")
-    if reported is not None and reported.strip(b'"') != tenant.schema_name.encode():
+    reported = wire.parameter(b"search_path")
+    nobodys = tenant is None or wire.status == TransactionStatus.INERROR
+    wanted = b"" if nobodys or tenant is None else tenant.schema_name.encode()
+    if reported is not None and reported.strip(b'"') != wanted:
         raise TenantFenceBroken("connection is not in its tenant's schema")

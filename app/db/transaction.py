@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,28 +15,26 @@ from app.errors import NotFound
 Observer = Callable[[str], None]
 
 
-class Tx:
-    """An open transaction on one connection.
+class Tx(ABC):
+    """An open transaction. Concurrent calls are allowed: they take their turn, so sibling resolvers may share it."""
 
-    Concurrent calls are allowed: psycopg serialises them on the connection, so sibling resolvers may share it.
-    """
+    __slots__ = ("_observe", "published")
 
-    __slots__ = ("_observe", "connection", "published")
-
-    def __init__(self, connection: AsyncConnection[Any], observe: Observer | None = None) -> None:
-        self.connection = connection
+    def __init__(self, observe: Observer | None = None) -> None:
         self._observe = observe
         self.published = False
 
+    @abstractmethod
     async def all(self, statement: Statement[Row], **params: Any) -> list[Row]:
         """Every row of the answer."""
-        with translated():
-            async with self.connection.cursor(row_factory=statement.make_row) as cursor:
-                if self._observe is not None:
-                    self._observe(statement.sql)
-                await cursor.execute(statement.sql.encode(), statement.bind(params))
-                rows: list[Row] = await cursor.fetchall()
-                return rows
+
+    @abstractmethod
+    async def execute(self, statement: Statement[Any], **params: Any) -> int:
+        """Run a statement whose rows are not wanted; returns the number of rows it touched."""
+
+    @abstractmethod
+    async def execute_many(self, statement: Statement[Any], rows: Iterable[dict[str, Any]]) -> None:
+        """Run one statement for each set of parameters, sent as one batch."""
 
     async def one_or_none(self, statement: Statement[Row], **params: Any) -> Row | None:
         """The first row, or None."""
@@ -52,6 +51,26 @@ class Tx:
     async def scalar(self, statement: Statement[Row], **params: Any) -> Row | None:
         """The first column of the first row, or None; for statements of one column."""
         return await self.one_or_none(statement, **params)
+
+
+class ConnectionTx(Tx):
+    """A transaction on a connection as psycopg has it: in the control schema (with the job queue), or as the owner."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: AsyncConnection[Any], observe: Observer | None = None) -> None:
+        super().__init__(observe)
+        self.connection = connection
+
+    async def all(self, statement: Statement[Row], **params: Any) -> list[Row]:
+        """Every row of the answer."""
+        with translated():
+            async with self.connection.cursor(row_factory=statement.make_row) as cursor:
+                if self._observe is not None:
+                    self._observe(statement.sql)
+                await cursor.execute(statement.sql.encode(), statement.bind(params))
+                rows: list[Row] = await cursor.fetchall()
+                return rows
 
     async def execute(self, statement: Statement[Any], **params: Any) -> int:
         """Run a statement whose rows are not wanted; returns the number of rows it touched."""

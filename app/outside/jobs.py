@@ -17,7 +17,7 @@ from app.db.database import DatabaseConfig
 from app.db.ids import new_id
 from app.db.statements import Statement
 from app.db.tables import control_outbox
-from app.db.transaction import Tx
+from app.db.transaction import ConnectionTx, Tx
 
 ADD = Statement(
     pg_insert(control_outbox)
@@ -81,4 +81,6 @@ class Jobs:
         await self._defer(tx, RELAY_TENANT, tenant_id=str(tenant_id))
 
     async def _defer(self, tx: Tx, task: str, **arguments: Any) -> None:
+        if not isinstance(tx, ConnectionTx):
+            raise TypeError("jobs are queued in a transaction of the control schema")
         await self.app.configure_task(task, connection=tx.connection).defer_async(**arguments)

@@ -23,7 +23,7 @@ from app.db.migrations import MigrationError, create_schema, drop_schema, head, 
 from app.db.setup import owner
 from app.db.statements import Statement
 from app.db.tables import tenant_meta
-from app.db.transaction import Tx
+from app.db.transaction import ConnectionTx, Tx
 from app.errors import Conflict, NotFound
 from app.tenancy.records import Tenant, TenantState
 from app.tenancy.tables import nodes, tenant_domains, tenants
@@ -176,7 +176,7 @@ class TenantService:
                     await create_schema(connection, tenant.schema_name, tenant.role_name, role, login=engine == "citus")
                     done = await replay(connection, "tenant", tenant.schema_name)
                     await seal_version(connection, tenant.schema_name, tenant.role_name)
-                    founding.tx = Tx(connection)
+                    founding.tx = ConnectionTx(connection)
                     await founding.tx.execute(ADD_META, tenant_id=tenant_id)
                     yield founding
                 async with self._database.control() as tx:

@@ -6,13 +6,14 @@ from collections import Counter, OrderedDict
 from collections.abc import Generator
 from typing import Any
 
-from graphql import ExecutionResult, FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode, VariableNode
+from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode, VariableNode
 from graphql.execution import Executor
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.execution.codegen import generate
+from schema.execution.eager import Started
 from schema.execution.plan import Planner, Selection
-from schema.execution.runtime import Run, execute
+from schema.execution.runtime import execute
 
 
 class Compiler:
@@ -113,7 +114,8 @@ class CompiledExecutionContext(StrawberryGraphQLCoreExecutionContext):
         plan = self.compiler.find(self) if serially is None else None
         if plan is None:
             return super().execute_operation(serially)
-        return started(execute(self, plan))
+        begun = Started(execute(self, plan))
+        return begun.result() if begun.is_done else begun
 
 
 def compiled(maximum: int = 512) -> type[CompiledExecutionContext]:
@@ -123,42 +125,3 @@ def compiled(maximum: int = 512) -> type[CompiledExecutionContext]:
         compiler = Compiler(maximum)
 
     return Compiled
-
-
-def started(coroutine: Run) -> Any:
-    """Run a coroutine as far as it comes by itself: its result, or an awaitable for the rest."""
-    try:
-        first = coroutine.send(None)
-    except StopIteration as done:
-        result: ExecutionResult = done.value
-        return result
-    return Started(coroutine, first)
-
-
-class Started:
-    """A coroutine that is waiting for something already."""
-
-    __slots__ = ("_coroutine", "_first")
-
-    def __init__(self, coroutine: Run, first: Any) -> None:
-        self._coroutine = coroutine
-        self._first = first
-
-    def __await__(self) -> Generator[Any, Any, ExecutionResult]:
-        waiting = self._first
-        while True:
-            thrown: BaseException | None = None
-            sent = None
-            try:
-                sent = yield waiting
-            except BaseException as error:
-                # Cancellation too: it belongs to the coroutine.
-                thrown = error
-            try:
-                waiting = self._coroutine.send(sent) if thrown is None else self._coroutine.throw(thrown)
-            except StopIteration as done:
-                result: ExecutionResult = done.value
-                return result
-
-    def __del__(self) -> None:
-        self._coroutine.close()

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from math import isfinite
+from types import CoroutineType, GeneratorType
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +31,18 @@ NOTHING = type(None)
 MAX_INT = 2**31 - 1
 
 
+@lru_cache(maxsize=1024)
+def never_awaitable(kind: type) -> bool:
+    """Whether no value of a type can be awaited, as ``is_awaitable`` would find for each of them.
+
+    It looks at the value's type and for ``__await__``; a type that makes up attributes as it goes is asked per value.
+    """
+    if issubclass(kind, CoroutineType | GeneratorType) or hasattr(kind, "__await__"):
+        return False
+    own: set[str] = {name for each in kind.__mro__ if each is not object for name in each.__dict__}
+    return own.isdisjoint({"__getattr__", "__getattribute__", "__class__"})
+
+
 def fast_leaf(kind: GraphQLLeafType, *, nullable: bool) -> Fast | None:
     """A function that completes a column of a leaf type at once, or returns None when cells must be looked at."""
     empty = {NOTHING} if nullable else set[type]()
@@ -37,9 +51,9 @@ def fast_leaf(kind: GraphQLLeafType, *, nullable: bool) -> Fast | None:
     if kind is GraphQLBoolean:
         return _as_it_is(frozenset({bool} | empty))
     if kind is GraphQLInt:
-        return _within(frozenset({int} | empty), lambda number: -MAX_INT - 1 <= number <= MAX_INT)
+        return _within(frozenset({int} | empty), _are_32_bits)
     if kind is GraphQLFloat:
-        return _within(frozenset({float} | empty), isfinite)
+        return _within(frozenset({float} | empty), _are_finite)
     if isinstance(kind, GraphQLEnumType):
         return _members(kind, nullable=nullable)
     return _coerced(kind.coerce_output_value, frozenset(ORDINARY | empty))
@@ -52,13 +66,23 @@ def _as_it_is(allowed: frozenset[type]) -> Fast:
     return complete
 
 
-def _within(allowed: frozenset[type], is_fine: Callable[[Any], bool]) -> Fast:
+def _within(allowed: frozenset[type], are_fine: Callable[[Column], bool]) -> Fast:
     def complete(column: Column) -> Column | None:
-        if not allowed.issuperset(map(type, column)):
+        kinds = set(map(type, column))
+        if not allowed.issuperset(kinds):
             return None
-        return column if all(value is None or is_fine(value) for value in column) else None
+        there = column if NOTHING not in kinds else [value for value in column if value is not None]
+        return column if not there or are_fine(there) else None
 
     return complete
+
+
+def _are_32_bits(numbers: Column) -> bool:
+    return bool(min(numbers) >= -MAX_INT - 1 and max(numbers) <= MAX_INT)
+
+
+def _are_finite(numbers: Column) -> bool:
+    return all(map(isfinite, numbers))
 
 
 def _members(kind: GraphQLEnumType, *, nullable: bool) -> Fast | None:

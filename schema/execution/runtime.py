@@ -21,10 +21,10 @@ from graphql.pyutils import Path, inspect, is_iterable
 from strawberry.schema.schema_converter import get_arguments
 
 from schema.execution.batching import checked
-from schema.execution.leaves import NOTHING, ORDINARY, Column
+from schema.execution.eager import in_turn
+from schema.execution.leaves import NOTHING, ORDINARY, Column, never_awaitable
 from schema.execution.plan import FieldPlan, Selection, Shape
 
-Run = Coroutine[Any, Any, ExecutionResult]
 LISTS = frozenset({list, tuple})
 
 
@@ -102,6 +102,10 @@ class Operation:
         self.is_awaitable = executor.is_awaitable
         self.errors: list[GraphQLError] = []
         self.broken = False
+
+    def may_wait(self, kinds: set[type]) -> bool:
+        """Whether a value of one of these types could have to be awaited."""
+        return not kinds <= ORDINARY and not all(map(never_awaitable, kinds))
 
     def fail(self, plan: FieldPlan, shape: Shape, error: Exception, frame: Frame, index: int) -> Failed | None:
         """Report an error at a value: null if that may be, else something that must travel further up."""
@@ -214,22 +218,17 @@ async def batch_later(operation: Operation, plan: FieldPlan, sources: list[Any],
         return [error] * len(sources)
 
 
-async def in_turn(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
-    """Wait for one after the other."""
-    return [await each for each in waiting]
-
-
 async def settle(
     operation: Operation,
     columns: Sequence[Column],
     free: Sequence[Awaitable[Column]],
-    turns: Sequence[Awaitable[Column]],
+    turns: Sequence[Coroutine[Any, Any, Column]],
 ) -> list[Column]:
     """Wait at once for the awaitable cells of columns and for batches; cells are replaced, batches returned."""
     cells = [
         (column, index)
         for column in columns
-        if not ORDINARY.issuperset(map(type, column))
+        if operation.may_wait(set(map(type, column)))
         for index, value in enumerate(column)
         if operation.is_awaitable(value)
     ]
@@ -273,7 +272,7 @@ async def complete(operation: Operation, plan: FieldPlan, shape: Shape, column: 
     if shape.fast is not None and (done := shape.fast(column)) is not None:
         return done
     kinds = set(map(type, column))
-    if not kinds <= ORDINARY and any(operation.is_awaitable(value) for value in column):
+    if operation.may_wait(kinds) and any(operation.is_awaitable(value) for value in column):
         column = await _settled(operation, column)
         kinds = set(map(type, column))
     if shape.coerce is not None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
 from psycopg import errors as pg
-from psycopg.pq import TransactionStatus
 from sqlalchemy import Integer, bindparam, column, select, text
 
 from app.db.database import Database, Operation
-from app.db.pool import preferred
+from app.db.slots import preferred
 from app.db.statements import Statement
 from app.db.tenant import TenantFenceBroken, TenantHandle, verify_path
 from app.errors import Unavailable
@@ -40,32 +40,33 @@ async def test_a_tenant_cannot_read_another_even_with_its_full_name(acme: World,
 
 
 async def test_sql_without_a_tenant_finds_no_table_and_may_use_no_schema(acme: World) -> None:
-    database = acme.platform.database
-    slots = database._nodes[1]
-    async with slots.transaction(acme.tenant.id, "BEGIN") as connection:
-        with pytest.raises(pg.UndefinedTable):
-            await connection.execute("SELECT count(*) FROM members")
-    async with slots.transaction(acme.tenant.id, "BEGIN") as connection:
-        with pytest.raises(pg.InsufficientPrivilege):
-            await connection.execute(f"SELECT count(*) FROM {acme.tenant.schema_name}.members".encode())
-    async with slots.transaction(acme.tenant.id, "BEGIN") as connection:
-        with pytest.raises(pg.InsufficientPrivilege):
-            await connection.execute("SELECT count(*) FROM control.users")
+    slots = acme.platform.database._nodes[1]
+    slot, wire = await slots.acquire(acme.tenant.id)
+    with pytest.raises(pg.UndefinedTable):
+        await wire.ask("SELECT count(*) FROM members")
+    with pytest.raises(pg.InsufficientPrivilege):
+        await wire.ask(f"SELECT count(*) FROM {acme.tenant.schema_name}.members")
+    with pytest.raises(pg.InsufficientPrivilege):
+        await wire.ask("SELECT count(*) FROM control.users")
+    slots.release(slot, wire)
 
 
 async def test_after_a_transaction_the_connection_is_nobodys_again(acme: World) -> None:
     database = acme.platform.database
     async with database.tenant(acme.tenant.handle) as tx:
-        connection = tx.connection
-    row = await (await connection.execute("SELECT current_user, current_setting('search_path')")).fetchone()
-    assert row == (database.config.auth_role, '""')
+        assert await tx.scalar(WHO) == f"{acme.tenant.role_name} {acme.tenant.schema_name}"
+        wire = tx.wire
+    result = await wire.ask("SELECT current_user, current_setting('search_path')")
+    assert wire.rows(result, tuple) == [(database.config.auth_role, '""')]
 
 
 async def test_the_tripwire_notices_a_foreign_path(acme: World, globex: World) -> None:
     async with acme.platform.database.tenant(acme.tenant.handle) as tx:
-        verify_path(tx.connection, acme.tenant.handle)
-        with pytest.raises(TenantFenceBroken):
-            verify_path(tx.connection, globex.tenant.handle)
+        await tx.scalar(WHO)
+        verify_path(tx.wire, acme.tenant.handle)
+        for other in (globex.tenant.handle, None):
+            with pytest.raises(TenantFenceBroken):
+                verify_path(tx.wire, other)
 
 
 async def test_a_query_operation_reads_one_snapshot(acme: World) -> None:
@@ -109,7 +110,7 @@ async def test_a_cancelled_request_stops_its_sql_and_leaves_nothing(acme: World)
 
     async def slow() -> None:
         async with database.tenant(acme.tenant.handle) as tx:
-            held.append(tx.connection)
+            held.append(tx.wire)
             await tx.execute(TITLE)
             await tx.scalar(SLEEP, seconds=30)
 
@@ -122,19 +123,20 @@ async def test_a_cancelled_request_stops_its_sql_and_leaves_nothing(acme: World)
         await asyncio.wait_for(task, 5)
     async with database.tenant(acme.tenant.handle, read_only=True) as tx:
         assert await tx.scalar(METAS) == before
-    assert held[0].closed or held[0].pgconn.transaction_status == TransactionStatus.IDLE
+    assert held[0].closed
 
 
 async def test_a_connection_is_replaced_after_a_bound_of_distinct_tenants(acme: World, globex: World) -> None:
     database = acme.platform.database
     slots = database._nodes[1]
-    before, slots._max_tenants = slots._max_tenants, 0
+    before, slots.max_tenants = slots.max_tenants, 0
     try:
         async with database.tenant(acme.tenant.handle) as tx:
-            worn = tx.connection
+            await tx.scalar(COUNT)
+            worn = tx.wire
         assert worn.closed
     finally:
-        slots._max_tenants = before
+        slots.max_tenants = before
 
 
 async def test_a_connection_that_died_while_idle_is_replaced_without_anybody_noticing(acme: World) -> None:
@@ -150,11 +152,21 @@ async def test_a_connection_that_died_while_idle_is_replaced_without_anybody_not
 
 
 async def test_a_statement_that_takes_too_long_is_stopped_with_a_typed_refusal(acme: World) -> None:
-    async with acme.platform.database.tenant(acme.tenant.handle) as tx:
-        await tx.connection.execute("SET LOCAL statement_timeout = 50")
+    async with acme.platform.database.tenant(acme.tenant.handle, read_only=True) as tx:
+        await tx.execute(Statement(text("SET LOCAL statement_timeout = 50"), int))
         with pytest.raises(Unavailable) as refused:
             await tx.scalar(SLEEP, seconds=5)
     assert refused.value.code == "TIMEOUT"
+
+
+async def test_a_failed_transaction_is_never_taken_for_a_committed_one(acme: World) -> None:
+    async def careless() -> None:
+        async with acme.platform.database.tenant(acme.tenant.handle) as tx:
+            with suppress(pg.UndefinedTable):
+                await tx.scalar(Statement(text("SELECT count(*) FROM nothing"), int))
+
+    with pytest.raises(pg.InFailedSqlTransaction):
+        await careless()
 
 
 async def test_a_suspended_tenant_is_refused_by_the_database_itself(acme: World) -> None:

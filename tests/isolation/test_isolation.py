@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -157,28 +157,27 @@ async def test_chaos_on_a_small_pool_leaks_nothing_and_leaves_nothing_behind(twi
         assert all(own in node["title"] for node in data["courses"]["nodes"])
 
 
-@contextmanager
-def begin_without(what: str) -> Iterator[None]:
+@pytest.fixture
+def weakened(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
     """Take one guard out of the BEGIN message."""
-    original = fence.begin
 
-    def weakened(tenant: Any, timeouts: Any, read_only: bool) -> str:
-        parts = original(tenant, timeouts, read_only).split("; ")
-        return "; ".join(part for part in parts if what not in part)
+    def weaken(setting: str) -> None:
+        text, count = re.subn(rf"set_config\('{setting}', (\$\d), true\)", r"\1::text", fence.FENCE)
+        assert count == 1
+        monkeypatch.setattr("app.db.tenant_transaction.FENCE", text)
 
-    patch = pytest.MonkeyPatch()
-    patch.setattr("app.db.database.begin", weakened)
-    yield
-    patch.undo()
+    return weaken
 
 
-@pytest.mark.parametrize("guard", ["ROLE", "search_path"])
-async def test_without_the_role_or_the_path_nothing_can_be_read_at_all(twins: tuple[World, World], guard: str) -> None:
+@pytest.mark.parametrize("guard", ["role", "search_path"])
+async def test_without_the_role_or_the_path_nothing_can_be_read_at_all(
+    twins: tuple[World, World], guard: str, weakened: Callable[[str], None]
+) -> None:
     acme, _ = twins
     person = await acme.person(Role.STUDENT)
     await acme.ask("{ me { id } }", as_=person)
-    with begin_without(guard):
-        answer = await acme.post(READS[0], as_=person)
+    weakened(guard)
+    answer = await acme.post(READS[0], as_=person)
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
     assert answer["data"] is None
 
@@ -189,9 +188,9 @@ async def test_a_wrong_path_is_noticed_before_anything_is_read(
     acme, globex = twins
     person = await acme.person(Role.STUDENT)
     await acme.ask("{ me { id } }", as_=person)
-    original = fence.begin
+    original = fence.fence
     foreign = globex.tenant.handle
-    monkeypatch.setattr("app.db.database.begin", lambda _, timeouts, read_only: original(foreign, timeouts, read_only))
+    monkeypatch.setattr("app.db.tenant_transaction.fence", lambda _, timeouts: original(foreign, timeouts))
     answer = await acme.post(READS[0], as_=person)
     assert "BBBB" not in str(answer)
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
@@ -205,10 +204,10 @@ async def test_with_both_guards_gone_the_suite_would_notice(
     people = {name: await world.person(Role.STUDENT) for name, world in worlds.items()}
     for name, world in worlds.items():
         await world.ask("{ me { id } }", as_=people[name])
-    original = fence.begin
+    original = fence.fence
     handles = [acme.tenant.handle, globex.tenant.handle]
     monkeypatch.setattr(
-        "app.db.database.begin", lambda _, timeouts, read_only: original(random.choice(handles), timeouts, read_only)
+        "app.db.tenant_transaction.fence", lambda _, timeouts: original(random.choice(handles), timeouts)
     )
-    monkeypatch.setattr("app.db.database.verify_path", lambda *_: None)
+    monkeypatch.setattr("app.db.tenant_transaction.verify_path", lambda *_: None)
     assert await barrage(worlds, people, random.Random(7), 60) > 0

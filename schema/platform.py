@@ -1,0 +1,71 @@
+"""The schema as the platform runs it: documents that are known to be valid take the short way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from inspect import isawaitable
+from typing import Any
+
+import strawberry
+from graphql import DocumentNode, GraphQLError, execute
+from strawberry.execution.is_awaitable import optimized_is_awaitable
+from strawberry.types import ExecutionContext, ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from schema.documents import Documents
+from schema.scope import Scope, presented
+
+ORDINARY = frozenset({OperationType.QUERY, OperationType.MUTATION, OperationType.SUBSCRIPTION})
+
+
+class PlatformSchema(strawberry.Schema):
+    """Strawberry's schema; texts that it has validated once go straight to the executor the next time.
+
+    Errors are logged where they are presented (``schema/presenting.py``), once and only unexpected ones.
+    """
+
+    def __init__(self, *, seconds: float, documents: Documents, **options: Any) -> None:
+        super().__init__(**options)
+        self.documents = documents
+        self._seconds = seconds
+        self._executor: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
+        if self.execution_context_class is not None:
+            self._executor["executor_class"] = self.execution_context_class
+
+    def process_errors(self, errors: Sequence[Any], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: see the class."""
+
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any | None = None,
+        root_value: Any | None = None,
+        operation_name: str | None = None,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> ExecutionResult:
+        """The result of an operation, as Strawberry gives it."""
+        known = self.documents.find(query) if query and not operation_extensions else None
+        kind = known.operations.get(operation_name) if known is not None else None
+        allowed = ORDINARY if allowed_operation_types is None else allowed_operation_types
+        if known is None or kind is None or kind not in allowed or kind is OperationType.SUBSCRIPTION:
+            return await super().execute(
+                query, variable_values, context_value, root_value, operation_name, allowed, operation_extensions
+            )
+        return await self._execute_known(known.node, variable_values, context_value, root_value, operation_name)
+
+    async def _execute_known(
+        self, document: DocumentNode, variables: dict[str, Any] | None, value: Any, root: Any, name: str | None
+    ) -> ExecutionResult:
+        context = await value.for_operation()
+        data: Any = None
+        try:
+            async with Scope(context, self._seconds):
+                found: Any = execute(self._schema, document, root, context, variables, name, **self._executor)
+                if isawaitable(found):
+                    found = await found
+            data, errors = found.data, found.errors
+        except Exception as error:
+            errors = [error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)]
+        return ExecutionResult(data, presented(errors, context))
