@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from psycopg import AsyncConnection
 
+from app.db.statements import Statement
+from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
 from app.identity.directory import copy_member
 from app.main import Application
 from app.tenancy.directory import TenantDirectory
-from app.tenancy.service import TenantService
+from app.tenancy.service import UNFINISHED, TenantService
 from app.viewer import Role
 from tests.world import PASSWORD, World
 
@@ -76,6 +79,50 @@ async def test_a_crash_in_the_middle_is_not_routable_and_is_swept_by_the_next_ru
         assert slug not in await service.sweep()
     assert slug in await service.sweep()
     assert await acme.as_owner("SELECT 1 FROM pg_namespace WHERE nspname = 't_00000000000000000abc'") == []
+
+
+async def test_a_tenant_that_is_finished_while_the_sweep_looks_is_left_alone(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep lists it as unfinished; before the sweep asks for its lock, its making ends and lets go of that."""
+    service = TenantService(acme.platform.database)
+    stale = replace(acme.tenant, state="provisioning")
+
+    async def listed_too_early(self: Tx, statement: Statement[Any], **params: Any) -> list[Any]:
+        return [stale] if statement is UNFINISHED else await read(self, statement, **params)
+
+    read = Tx.all
+    monkeypatch.setattr(Tx, "all", listed_too_early)
+    assert await service.sweep() == []
+    assert await acme.as_owner(f"SELECT 1 FROM pg_namespace WHERE nspname = '{stale.schema_name}'") == [(1,)]
+    assert (await service.get(acme.tenant.slug)).state == "active"
+
+
+async def test_a_founding_whose_last_commit_reports_an_error_after_it_succeeded_keeps_the_tenant(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    slug = f"doubtful-{uuid4().hex[:6]}"
+
+    async def succeed_and_lose_the_answer(tx: Tx) -> None:
+        await acme.as_owner(f"UPDATE control.tenants SET state = 'active' WHERE slug = '{slug}'")
+        raise ConnectionError("the answer was lost")
+
+    with pytest.raises(ConnectionError):
+        async with service.found(slug=slug, name="X") as founding:
+            founding.finish(succeed_and_lose_the_answer)
+    kept = await service.get(slug)
+    assert await acme.as_owner(f"SELECT 1 FROM pg_namespace WHERE nspname = '{kept.schema_name}'") == [(1,)]
+
+
+async def test_a_founding_that_was_swept_away_under_its_hands_says_so(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    slug = f"swept-{uuid4().hex[:6]}"
+
+    async def lose_the_row(tx: Tx) -> None:
+        await acme.as_owner(f"DELETE FROM control.tenants WHERE slug = '{slug}'")
+
+    with pytest.raises(NotFound):
+        async with service.found(slug=slug, name="X") as founding:
+            founding.finish(lose_the_row)
 
 
 async def test_without_a_password_the_first_administrator_is_invited(acme: World) -> None:

@@ -59,10 +59,10 @@ RESERVE = Statement(
     int,
 )
 FORGET = Statement(
-    delete(tenants).where(
-        tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == TenantState.PROVISIONING.value
-    ),
-    int,
+    delete(tenants)
+    .where(tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == TenantState.PROVISIONING.value)
+    .returning(tenants.c.id),
+    UUID,
 )
 SET_STATE = Statement(
     update(tenants)
@@ -183,8 +183,9 @@ class TenantService:
                     for step in founding.last_steps:
                         await step(tx)
                     await tx.execute(SET_REVISION, id=tenant_id, revision=done.end)
-                    await tx.scalar(
+                    await tx.one(
                         SET_STATE,
+                        "tenant",  # swept away when the guard's connection, and so its lock, was lost
                         id=tenant_id,
                         from_state=TenantState.PROVISIONING.value,
                         to_state=TenantState.ACTIVE.value,
@@ -205,11 +206,12 @@ class TenantService:
                     key = [f"tenant:{tenant.id}"]
                     cursor = await guard.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key)
                     row = await cursor.fetchone()
-                    if row is not None and row[0]:
-                        await self._remove(tenant)
-                        await guard.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
+                    if row is None or not row[0]:
+                        continue
+                    if await self._remove(tenant):
                         log.warning("removed a tenant whose making was interrupted", slug=tenant.slug)
                         removed.append(tenant.slug)
+                    await guard.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
         return removed
 
     async def add_domain(self, name: str, host: str) -> None:
@@ -286,11 +288,18 @@ class TenantService:
                 )
         return await self.get(name)
 
-    async def _remove(self, tenant: Tenant) -> None:
-        async with self._node_owner(tenant) as connection, connection.transaction():
-            await drop_schema(connection, tenant.schema_name, tenant.role_name)
+    async def _remove(self, tenant: Tenant) -> bool:
+        """Remove a tenant that is still unfinished; False, and nothing done, when it is not.
+
+        Asked of the row itself, and first: since it was listed its making may have ended well, and a commit that
+        reported an error may have succeeded all the same. Dropping the schema of such a tenant would be a disaster.
+        """
         async with self._database.control() as tx:
-            await tx.execute(FORGET, id=tenant.id)
+            if await tx.scalar(FORGET, id=tenant.id) is None:
+                return False
+            async with self._node_owner(tenant) as connection, connection.transaction():
+                await drop_schema(connection, tenant.schema_name, tenant.role_name)
+        return True
 
     @asynccontextmanager
     async def _node_owner(self, tenant: Tenant) -> AsyncIterator[AsyncConnection[Any]]:
