@@ -185,6 +185,9 @@ async def test_operators_find_list_and_switch_tenants(acme: World) -> None:
     with pytest.raises(Conflict):
         await service.add_domain(acme.tenant.slug, f"{acme.tenant.slug}.CL")
     assert (await acme.platform.tenants.by_host(f"{acme.tenant.slug}.cl")) is not None
+    for wrong in ("not a host", "localhost", "127.0.0.1", "a.example:8000", "-a.example", "http://a.example", ""):
+        with pytest.raises(Invalid):
+            await service.add_domain(acme.tenant.slug, wrong)
 
 
 async def test_an_older_copy_of_a_person_never_overwrites_a_newer_one(acme: World) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -24,11 +25,15 @@ from app.db.setup import owner
 from app.db.statements import Statement
 from app.db.tables import tenant_meta
 from app.db.transaction import Tx
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, FieldProblem, Invalid, NotFound
 from app.tenancy.records import Tenant, TenantState
 from app.tenancy.tables import nodes, tenant_domains, tenants
 
 log = structlog.get_logger(__name__)
+
+# RFC 1123, section 2.1, as browsers send it: names in other alphabets in their xn-- form, no port.
+LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"(?=.{{1,253}}$)(?:{LABEL}\.)+(?!\d+$){LABEL}")
 
 _COLUMNS = tuple(tenants.c[name] for name in Tenant.__dataclass_fields__)
 BY_NAME = Statement(
@@ -215,11 +220,16 @@ class TenantService:
         return removed
 
     async def add_domain(self, name: str, host: str) -> None:
-        """Let a tenant be reached at a host name of its own. Raises NotFound, Conflict (host taken)."""
+        """Let a tenant be reached at a host name of its own. Raises Invalid, NotFound, Conflict (host taken)."""
+        host = host.lower()
+        if not HOST.fullmatch(host):
+            raise Invalid(
+                fields=[FieldProblem("host", "is not a host name; write it like learn.example.org", "HOST_INVALID")]
+            )
         tenant = await self.get(name)
         async with self._database.control() as tx:
             with unique("pk_tenant_domains", Conflict("this host name belongs to a tenant already", code="HOST_TAKEN")):
-                await tx.execute(ADD_DOMAIN, host=host.lower(), tenant_id=tenant.id)
+                await tx.execute(ADD_DOMAIN, host=host, tenant_id=tenant.id)
             await announce(tx, "tenant", tenant.id)
 
     async def suspend(self, name: str) -> Tenant:
