@@ -74,8 +74,12 @@ def render(lineage: str, start: str, end: str) -> tuple[str, ...]:
     made = config(lineage)
     made.attributes["output"] = output
     order = (BASE, *revisions(lineage))
-    if start not in order or end not in order:
-        raise MigrationError(f"unknown revision of the {lineage} lineage: {start if start not in order else end}")
+    if start not in order:
+        raise MigrationError(
+            f"a {lineage} schema is at revision {start}, unknown here: a newer version migrated it, run that one"
+        )
+    if end not in order:
+        raise MigrationError(f"unknown revision of the {lineage} lineage: {end}")
     if order.index(start) <= order.index(end):
         alembic.command.upgrade(made, f"{start}:{end}", sql=True)
     else:
