@@ -149,7 +149,8 @@ async def create_schema(
     """Make a tenant's schema and role with their grants, empty, inside the caller's transaction.
 
     The role may use its own schema and change rows in it, nothing else; ``auth_role`` may become it. On a Citus node
-    the role needs LOGIN, because the workers are reached as it.
+    the role needs LOGIN, because the workers are reached as it, and a lock_timeout of its own: the one that a
+    transaction sets stays on the coordinator.
     """
     for name in (schema, role):
         if not SCHEMA_NAME.match(name):
@@ -162,6 +163,7 @@ async def create_schema(
     kind = sql.SQL("LOGIN" if login else "NOLOGIN")
     commands: Sequence[str] = (
         "CREATE ROLE {role} {kind} NOINHERIT",
+        *(["ALTER ROLE {role} SET lock_timeout = '3s'"] if login else []),
         "GRANT {role} TO {auth}",
         "CREATE SCHEMA {schema}",
         "GRANT USAGE ON SCHEMA {schema} TO {role}",
