@@ -12,7 +12,7 @@ import uvicorn
 
 from app.commands.console import command, complain, grid, out, platform, running_database
 from app.db.setup import migrate_control
-from app.demo.data import DEMO_PASSWORD, DEMO_PEOPLE, load_demo
+from app.demo.data import DEMO_PASSWORD, DEMO_PEOPLE, DEMO_SLUGS, load_demo
 from app.errors import Unavailable
 from app.http.logs import configure_logs
 from app.main import Application
@@ -68,7 +68,7 @@ async def worker() -> None:
 
 @command
 async def demo() -> None:
-    """Load the demo tenants ``acme`` and ``globex``, unless they are there."""
+    """Load the demo tenants ``acme`` and ``globex``, unless they are there. Refused in production."""
     async with platform() as made:
         await load_demo(made)
     out.print(_logins())
@@ -85,7 +85,7 @@ async def _prepare(settings: Settings, dsn: str, *, with_demo: bool) -> None:
         for outcome in await service.migrate_all():
             if outcome.error:
                 complain("MIGRATION", f"{outcome.slug} could not be migrated: {outcome.error}")
-        if with_demo and not await service.count():
+        if with_demo and {tenant.slug async for tenant in service.each()} <= set(DEMO_SLUGS):
             await load_demo(made)
     finally:
         await made.queue.close_async()
