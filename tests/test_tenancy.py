@@ -170,6 +170,30 @@ async def test_another_process_is_told_at_once(application: Application, acme: W
             await asyncio.sleep(0.01)
 
 
+async def test_nonsense_on_the_channel_does_not_deafen_the_listener(application: Application, acme: World) -> None:
+    await application.platform.listener.listening.wait()
+    for nonsense in (
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"kind": "tenant"}',
+        '{"kind": "tenant", "id": 7}',
+        '{"kind": "x", "id": "y"}',
+    ):
+        await acme.as_owner(f"SELECT pg_notify('stegmaier_events', '{nonsense}')")
+    assert (await application.platform.tenants.by_slug(acme.tenant.slug)) is not None
+    await TenantService(application.platform.database).suspend(acme.tenant.slug)
+
+    async def is_active() -> bool:
+        found = await application.platform.tenants.by_slug(acme.tenant.slug)
+        return found is not None and found.state == "active"
+
+    async with asyncio.timeout(5):
+        while await is_active():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_operators_find_list_and_switch_tenants(acme: World) -> None:
     service = TenantService(acme.platform.database)
     assert (await service.get(str(acme.tenant.id))).slug == acme.tenant.slug
