@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from psycopg import AsyncConnection
 
 from app.db.statements import Statement
@@ -15,6 +16,7 @@ from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
 from app.identity.directory import copy_member
 from app.main import Application
+from app.outside.mail import Mail, MailTemporarilyUndeliverable
 from app.tenancy.directory import TenantDirectory
 from app.tenancy.service import UNFINISHED, TenantService
 from app.viewer import Role
@@ -233,3 +235,40 @@ async def test_the_sweep_relays_events_that_nobody_was_told_of(acme: World) -> N
     await acme.application.worker.sweep(0)
     await acme.work()
     assert len(acme.mailbox.to(person.email)) == 1
+
+
+async def test_events_that_cannot_be_relayed_keep_nobody_elses_from_it(acme: World, globex: World) -> None:
+    await acme.as_owner("INSERT INTO outbox (id, kind, payload) VALUES (gen_random_uuid(), 'enrolled', '{}')")
+    person = await globex.person(Role.STUDENT)
+    payload = f'{{"user_id": "{person.user_id}", "course_title": "Al lado", "course_id": "x"}}'
+    await globex.as_owner(f"INSERT INTO outbox (id, kind, payload) VALUES (gen_random_uuid(), 'enrolled', '{payload}')")
+    with structlog.testing.capture_logs() as lines:
+        await globex.application.worker.sweep(0)
+    assert acme.tenant.slug in {line.get("tenant") for line in lines}
+    await globex.work()
+    assert len(globex.mailbox.to(person.email)) == 1
+    await acme.as_owner("DELETE FROM outbox")
+
+
+async def test_a_mail_server_that_is_away_is_in_the_log_and_the_mail_stays(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(mail: Mail) -> None:
+        raise MailTemporarilyUndeliverable("ConnectionRefusedError")
+
+    platform = acme.platform
+    async with platform.database.control() as tx:
+        await platform.jobs.mail(
+            tx, "welcome", to="ana@acme.test", locale="es", tenant_id=acme.tenant.id,
+            context={"full_name": "Ana", "url": "http://learn.test"},
+        )  # fmt: skip
+    pending = "SELECT id FROM control.outbox WHERE done_at IS NULL"
+    [(outbox_id,)] = await acme.as_owner(f"{pending} AND payload ->> 'to' = 'ana@acme.test'")
+    with monkeypatch.context() as patched, structlog.testing.capture_logs() as lines:
+        patched.setattr(platform.mailer, "send", away)
+        with pytest.raises(MailTemporarilyUndeliverable):
+            await acme.application.worker.send_mail(outbox_id=str(outbox_id))
+    assert [(line["event"], line["error"]) for line in lines] == [("a mail has to wait", "ConnectionRefusedError")]
+    assert (outbox_id,) in await acme.as_owner(pending)
+    await acme.work()
+    assert len(acme.mailbox.to("ana@acme.test")) == 1
