@@ -103,12 +103,15 @@ async def replay(
     *,
     to: str | None = None,
     lock_timeout_ms: int = 2000,
+    statement_timeout_ms: int = 60_000,
 ) -> Replay:
     """Bring one schema to a revision (the newest by default) inside the caller's transaction.
 
     The version is read under a lock on the schema: of two runners one does the work and the other finds it done.
+    The waits for it, and for a table on a Citus worker, which hears of no lock_timeout, end by the statement's.
     Raises MigrationError when the connection is not where it should be.
     """
+    await connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(statement_timeout_ms)))
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"migrate:{schema}"])
     path = [schema, "extensions"] if lineage == "control" else [schema]  # control tables use the type citext
     await connection.execute(

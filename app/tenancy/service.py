@@ -25,7 +25,7 @@ from app.db.setup import owner
 from app.db.statements import Statement
 from app.db.tables import tenant_meta
 from app.db.transaction import Tx
-from app.errors import Conflict, FieldProblem, Invalid, NotFound
+from app.errors import Conflict, FieldProblem, Invalid, NotFound, Unavailable
 from app.tenancy.records import Tenant, TenantState
 from app.tenancy.tables import nodes, tenant_domains, tenants
 
@@ -264,7 +264,7 @@ class TenantService:
             except (pg.LockNotAvailable, pg.DeadlockDetected) as locked:
                 error = locked
                 await asyncio.sleep(0.2 * 2**attempt * (1 + secrets.randbelow(100) / 100))
-            except (pg.Error, MigrationError) as failed:
+            except (pg.Error, MigrationError, Unavailable) as failed:
                 error = failed
                 break
         return MigrationOutcome(tenant.slug, tenant.schema_revision, end, changed=False, error=str(error))
