@@ -79,6 +79,7 @@ async def test_a_crash_in_the_middle_is_not_routable_and_is_swept_by_the_next_ru
     async with await AsyncConnection.connect(acme.platform.config.owner_dsn, autocommit=True) as busy:
         await busy.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"tenant:{tenant_id}"])
         assert slug not in await service.sweep()
+        await busy.execute("SELECT pg_advisory_unlock_all()")  # closing would let go of it some moments later
     assert slug in await service.sweep()
     assert await acme.as_owner("SELECT 1 FROM pg_namespace WHERE nspname = 't_00000000000000000abc'") == []
 
@@ -170,6 +171,14 @@ async def test_another_process_is_told_at_once(application: Application, acme: W
     async with asyncio.timeout(5):
         while await application.platform.tenants.by_slug(acme.tenant.slug) is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+
+
+async def test_a_slug_that_could_be_a_uuid_is_found(acme: World) -> None:
+    slug = uuid4().hex
+    await acme.platform.founder.found(slug=slug, name="X", admin_email=f"a@{slug[:8]}.test", admin_name="Ana")
+    found = await acme.platform.tenants.by_name(slug)
+    assert found is not None
+    assert found.slug == slug
 
 
 async def test_nonsense_on_the_channel_does_not_deafen_the_listener(application: Application, acme: World) -> None:
