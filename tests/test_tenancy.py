@@ -10,16 +10,21 @@ from uuid import uuid4
 import pytest
 import structlog
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 
+from app.db.database import Database
+from app.db.setup import migrate_control
 from app.db.statements import Statement
 from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
 from app.identity.directory import copy_member
 from app.main import Application
 from app.outside.mail import Mail, MailTemporarilyUndeliverable
+from app.platform import database_config
 from app.tenancy.directory import TenantDirectory
 from app.tenancy.service import UNFINISHED, TenantService
 from app.viewer import Role
+from tests.conftest import settings_for
 from tests.world import PASSWORD, World
 
 
@@ -128,6 +133,50 @@ async def test_a_founding_that_was_swept_away_under_its_hands_says_so(acme: Worl
             founding.finish(lose_the_row)
 
 
+async def test_an_owner_who_is_no_superuser_makes_and_removes_tenants(server_dsn: str) -> None:
+    """As on a managed server: CREATEROLE and a database of its own, nothing more."""
+    name = f"owner_{uuid4().hex[:6]}"
+    async with await AsyncConnection.connect(server_dsn, autocommit=True) as server:
+        await server.execute(f"CREATE ROLE {name} LOGIN CREATEROLE".encode())
+        await server.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
+    settings = settings_for(database_role_prefix=name)
+    config = database_config(settings, make_conninfo(server_dsn, dbname=name, user=name))
+    await migrate_control(config)
+    database = Database(config)
+    await database.open()
+    try:
+        service = TenantService(database)
+        async with service.found(slug="school", name="School"):
+            pass
+        await service.suspend("school")
+        await service.resume("school")
+        with pytest.raises(RuntimeError, match="in the middle"):
+            await found_and_break(service, "broken")
+        async with await AsyncConnection.connect(config.owner_dsn, autocommit=True) as owner:
+            await owner.execute("UPDATE control.tenants SET state = 'provisioning'")
+            assert await service.sweep() == ["school"]
+            left = await owner.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 't\\_%'")
+            assert await left.fetchone() == (0,)
+    finally:
+        await database.close()
+
+
+async def test_an_unfinished_tenant_on_a_server_that_is_away_stops_nobody(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    slug = f"stranded-{uuid4().hex[:6]}"
+    await acme.as_owner(
+        f"""INSERT INTO control.nodes (node_number, engine, dsn)
+            VALUES (8, 'postgres', 'postgresql://nobody@127.0.0.1:9/none') ON CONFLICT DO NOTHING;
+            INSERT INTO control.tenants (id, name, slug, schema_name, role_name, node_number, state)
+            VALUES (gen_random_uuid(), 'X', '{slug}', 't_00000000000000000def', 't_00000000000000000def', 8,
+                    'provisioning')"""
+    )
+    assert slug not in await service.sweep()
+    assert (await service.get(slug)).state == "provisioning"
+    await acme.as_owner(f"UPDATE control.tenants SET node_number = 1 WHERE slug = '{slug}'")
+    assert slug in await service.sweep()
+
+
 async def test_without_a_password_the_first_administrator_is_invited(acme: World) -> None:
     slug = f"invited-{uuid4().hex[:6]}"
     await acme.platform.founder.found(slug=slug, name="Invitados", admin_email=f"jefa@{slug}.test", admin_name="Jefa")
@@ -212,10 +261,13 @@ async def test_operators_find_list_and_switch_tenants(acme: World) -> None:
         await service.get("nobody")
     assert await service.count() >= 1
     assert acme.tenant.slug in [tenant.slug async for tenant in service.each()]
+    suspended_at = f"SELECT suspended_at IS NOT NULL FROM control.tenants WHERE id = '{acme.tenant.id}'"
     assert (await service.suspend(acme.tenant.slug)).state == "suspended"
+    assert await acme.as_owner(suspended_at) == [(True,)]
     with pytest.raises(Conflict):
         await service.suspend(acme.tenant.slug)
     assert (await service.resume(acme.tenant.slug)).state == "active"
+    assert await acme.as_owner(suspended_at) == [(False,)]
     await service.add_domain(acme.tenant.slug, f"{acme.tenant.slug}.cl")
     with pytest.raises(Conflict):
         await service.add_domain(acme.tenant.slug, f"{acme.tenant.slug}.CL")

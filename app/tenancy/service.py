@@ -14,7 +14,7 @@ from uuid import UUID
 import structlog
 from psycopg import AsyncConnection, sql
 from psycopg import errors as pg
-from sqlalchemy import Integer, Text, Uuid, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Integer, Text, Uuid, bindparam, case, delete, func, insert, null, or_, select, update
 
 from app.db.database import Database
 from app.db.errors import unique
@@ -69,10 +69,16 @@ FORGET = Statement(
     .returning(tenants.c.id),
     UUID,
 )
+_TO_STATE = bindparam("to_state", type_=Text)
 SET_STATE = Statement(
     update(tenants)
     .where(tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == bindparam("from_state", type_=Text))
-    .values(state=bindparam("to_state", type_=Text), generation=tenants.c.generation + 1, updated_at=func.now())
+    .values(
+        state=_TO_STATE,
+        suspended_at=case({TenantState.SUSPENDED.value: func.now()}, value=_TO_STATE, else_=null()),
+        generation=tenants.c.generation + 1,
+        updated_at=func.now(),
+    )
     .returning(tenants.c.id),
     UUID,
 )
@@ -201,7 +207,10 @@ class TenantService:
                 raise
 
     async def sweep(self) -> list[str]:
-        """Remove tenants whose making was interrupted; returns their slugs. Those being made right now are left."""
+        """Remove tenants whose making was interrupted; returns their slugs.
+
+        Those being made right now are left, and so are those whose server does not answer: the next sweep is for them.
+        """
         async with self._database.control(read_only=True) as tx:
             unfinished = await tx.all(UNFINISHED)
         removed = []
@@ -213,9 +222,12 @@ class TenantService:
                     row = await cursor.fetchone()
                     if row is None or not row[0]:
                         continue
-                    if await self._remove(tenant):
-                        log.warning("removed a tenant whose making was interrupted", slug=tenant.slug)
-                        removed.append(tenant.slug)
+                    try:
+                        if await self._remove(tenant):
+                            log.warning("removed a tenant whose making was interrupted", slug=tenant.slug)
+                            removed.append(tenant.slug)
+                    except (pg.Error, Unavailable) as error:
+                        log.warning("an unfinished tenant cannot be removed", slug=tenant.slug, error=str(error))
                     await guard.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
         return removed
 
