@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 
 import schema
 from app.http.graphiql_page import graphiql_routes
@@ -31,13 +31,19 @@ class Application:
         self.graphql = GraphQLServer(schema.build(settings), self._context, origins=settings.cors_origins)
         self.asgi = Starlette(
             routes=[
-                Route("/graphql", self.graphql),
-                WebSocketRoute("/graphql", self.graphql),
-                *graphiql_routes(),
+                # Before the host check: a container or a balancer asks by address, not by a name that is served.
                 *health_routes({"database": self.platform.check_database}),
+                Mount(
+                    "/",
+                    routes=[
+                        Route("/graphql", self.graphql),
+                        WebSocketRoute("/graphql", self.graphql),
+                        *graphiql_routes(),
+                    ],
+                    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)],
+                ),
             ],
             middleware=[
-                Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts),
                 Middleware(
                     CORSMiddleware,
                     allow_origins=settings.cors_origins,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from uuid import UUID
 
 import procrastinate
-from sqlalchemy import select
+from sqlalchemy import column, select, table
 
 from app.db.database import Database, DatabaseConfig
 from app.db.listen import Listener, Message
+from app.db.migrations import revisions
 from app.db.statements import Statement
 from app.db.tenant import Timeouts
 from app.http.resolution import TenantResolver
@@ -24,7 +25,7 @@ from app.outside.mail import Mailer, OutboxMailer, SmtpMailer
 from app.settings import Settings
 from app.tenancy.directory import TenantDirectory
 
-ONE = Statement(select(1), int)
+CONTROL_REVISION = Statement(select(column("version_num")).select_from(table("alembic_version", schema="control")), str)
 
 
 class Platform:
@@ -79,10 +80,13 @@ class Platform:
         self.passwords.close()
 
     async def check_database(self) -> str | None:
-        """None when the control database answers and its schema is the one this version expects."""
+        """None when the control database answers and its schema is not behind this version.
+
+        One that is ahead is fine: it was expanded for the next version, which is being rolled out beside this one.
+        """
         async with self.database.control(read_only=True) as tx:
-            await tx.scalar(ONE)
-        return None
+            revision = await tx.scalar(CONTROL_REVISION)
+        return "not migrated" if revision in (None, *revisions("control")[:-1]) else None
 
     async def wake_relay(self, tenant_id: UUID) -> None:
         """Ask the worker to look into a tenant's outbox now; if this is lost, its sweep finds the events later."""
@@ -90,14 +94,13 @@ class Platform:
             await self.jobs.relay_soon(tx, tenant_id)
 
     def _heard(self, message: Message) -> None:
-        identifier = UUID(message["id"])
-        match message["kind"]:
+        match message.kind:
             case "tenant":
-                self.tenants.forget(identifier)
+                self.tenants.forget(message.id)
             case "session":
-                self.gate.forget_session(identifier)
+                self.gate.forget_session(message.id)
             case "user":
-                self.gate.forget_user(identifier)
+                self.gate.forget_user(message.id)
 
     def _missed(self) -> None:
         self.tenants.clear()

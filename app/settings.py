@@ -5,14 +5,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
+import orjson
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEVELOPMENT_SECRET = "development-only-secret-change-me-0123456789"  # noqa: S105 - refused in production
+
+
+# NoDecode: pydantic-settings would end the reading at the first list that is no JSON, and name no other problem.
+JsonList = Annotated[list[str], NoDecode]
 
 
 class SettingsError(Exception):
@@ -20,7 +26,7 @@ class SettingsError(Exception):
 
 
 class Settings(BaseSettings):
-    """Read from the environment and, in development, from ``.env``. Secrets may come from files in ``/run/secrets``."""
+    """Read from the environment, and from ``.env`` in the working directory for what the environment lacks."""
 
     model_config = SettingsConfigDict(
         env_file=".env",
@@ -40,10 +46,10 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000",
         description="Where people reach the web front end; links in mails start with it.",
     )
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: JsonList = Field(
         ["*"], description="Host names that are answered (JSON list); production needs an explicit list."
     )
-    cors_origins: list[str] = Field([], description="Origins whose browsers may call the API (JSON list).")
+    cors_origins: JsonList = Field([], description="Origins whose browsers may call the API (JSON list).")
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded PostgreSQL and of development mails.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
@@ -99,6 +105,25 @@ class Settings(BaseSettings):
     login_attempts: int = Field(5, ge=1, le=100, description="Failed log-ins of one address before it has to wait.")
     inline_worker: bool = Field(True, description="Run the job worker inside the server process.")
 
+    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @classmethod
+    def _read_list(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return orjson.loads(value)
+        except orjson.JSONDecodeError as error:
+            raise ValueError('must be a JSON list, like ["learn.example.org"]') from error
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_address(cls, value: SecretStr | None) -> SecretStr | None:
+        try:
+            conninfo_to_dict("" if value is None else value.get_secret_value())
+        except psycopg.ProgrammingError as error:
+            raise ValueError("must be an address like postgresql://owner:password@host:5432/database") from error
+        return value
+
     @model_validator(mode="after")
     def _check_together(self) -> Settings:
         problems = []
@@ -143,9 +168,21 @@ def load(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as error:
-        lines: list[str] = []
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            text = problem["msg"].removeprefix("Value error, ")
-            lines += text.splitlines() if not name else [f"{name}: {text}"]
-        raise SettingsError("\n".join(f"  {line}" for line in lines)) from error
+        lines = _lines(error)
+        wrong = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        # A wrong value keeps pydantic from the checks that look at several variables: ask again without it.
+        defaults = {name: Settings.model_fields[name].default for name in wrong}
+        try:
+            Settings(**{**overrides, **defaults})
+        except ValidationError as rest:
+            lines |= {variable: line for variable, line in _lines(rest).items() if variable not in lines}
+        raise SettingsError("\n".join(f"  {line}" for line in lines.values())) from error
+
+
+def _lines(error: ValidationError) -> dict[str, str]:
+    """The problems by variable, each as a line that begins with it."""
+    lines: list[str] = []
+    for problem in error.errors():
+        text = problem["msg"].removeprefix("Value error, ")
+        lines += [f"{str(problem['loc'][0]).upper()}: {text}"] if problem["loc"] else text.splitlines()
+    return {line.partition(":")[0]: line for line in lines}

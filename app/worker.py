@@ -17,7 +17,7 @@ from app.db.tables import control_outbox
 from app.identity.directory import copy_member
 from app.identity.tables import members
 from app.outside import jobs
-from app.outside.mail import Mail, Mailer, MailRefused, render
+from app.outside.mail import Mail, Mailer, MailRefused, MailTemporarilyUndeliverable, render
 from app.platform import Platform
 from app.tenancy.records import Tenant, TenantState
 from app.tenancy.service import TenantService
@@ -138,6 +138,9 @@ class Worker:
             except MailRefused as refused:
                 error = str(refused)
                 log.error("a mail was refused for good", outbox_id=outbox_id, error=error)
+            except MailTemporarilyUndeliverable as trouble:
+                log.warning("a mail has to wait", outbox_id=outbox_id, error=str(trouble))
+                raise
             await tx.execute(MAIL_DONE, id=identifier, error=error)
 
     async def _written(self, pending: PendingMail) -> Mail:
@@ -188,8 +191,15 @@ class Worker:
             )
 
     async def sweep(self, timestamp: int) -> None:
-        """Every two minutes: relay what an interrupted process left in the tenants' outboxes."""
+        """Every two minutes: relay what an interrupted process left in the tenants' outboxes.
+
+        A tenant whose events cannot be relayed keeps nobody else's from being relayed.
+        """
         async for tenant in TenantService(self._platform.database).each():
-            if tenant.state == TenantState.ACTIVE:
+            if tenant.state != TenantState.ACTIVE:
+                continue
+            try:
                 while await self._relay(tenant) == RELAY_BATCH:
                     pass
+            except Exception as error:
+                log.exception("a tenant's events cannot be relayed", tenant=tenant.slug, error=type(error).__name__)

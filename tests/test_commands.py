@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from app.db.embedded import EmbeddedPostgres
@@ -79,6 +80,7 @@ def test_an_operators_day(run: Run, home: Path, tmp_path: Path) -> None:
     assert run("tenant", "show", "nobody").returncode == 1
     assert run("tenant", "add-domain", "school", "school.example.org").returncode == 0
     assert data(run("migrate", "status", "--json")) == {
+        "control": {"at": "0001_control", "head": "0001_control"},
         "head": "0004_reviews", "behind": 0, "revisions": {"0004_reviews": 1},
     }  # fmt: skip
     assert run("migrate", "tenants").returncode == 0
@@ -111,6 +113,54 @@ def test_bad_settings_are_all_named_and_nothing_starts(run: Run) -> None:
     wrong = run("tenant", "list", DATABASE_URL="postgresql://nobody@127.0.0.1:9/none")
     assert (wrong.returncode, "DATABASE_UNREACHABLE" in wrong.stderr) == (1, True)
     assert "JWT_SECRET" in run("settings", "--env").stdout
+
+
+def test_names_are_shown_as_they_are_written(run: Run) -> None:
+    name = "The [/red] school [bold] :smile:"
+    made = run("tenant", "create", "brackets", "--admin-email", "boss@brackets.test", "--name", name)
+    assert made.returncode == 0, made.stderr
+    assert name in made.stdout
+    assert name in run("tenant", "list").stdout
+    refused = run("tenant", "show", "[/red]")
+    assert (refused.returncode, refused.stderr.splitlines()[-1]) == (1, "TENANT_NOT_FOUND tenant not found")
+
+
+def test_a_command_that_cannot_run_says_why_in_a_sentence(run: Run, tmp_path: Path) -> None:
+    fresh = str(tmp_path / "fresh")
+    for arguments, more, code, words in (
+        (("migrate", "status"), {"DATA_DIR": fresh}, 1, ""),
+        (("tenant", "list"), {"DATABASE_URL": "mysql://x"}, 2, "DATABASE_URL: "),
+        (("tenant", "list"), {"ALLOWED_HOSTS": "learn.example.org"}, 2, "ALLOWED_HOSTS: "),
+        (("schema", "check", "--against", "/nowhere"), {}, 2, "does not exist"),
+        (("serve", "--host", "192.0.2.1"), {"DATA_DIR": fresh}, 1, "ADDRESS_UNUSABLE cannot listen on 192.0.2.1:8000"),
+        (("tenant", "add-domain", "nobody", "not a host"), {}, 1, "host: is not a host name"),
+    ):
+        done = run(*arguments, **more)
+        assert (done.returncode, words in done.stderr, "Traceback" in done.stderr) == (code, True, False), done
+
+
+def test_a_database_from_a_newer_version_is_left_alone_with_a_sentence(run: Run, tmp_path: Path) -> None:
+    folder = str(tmp_path / "newer")
+    with EmbeddedPostgres(tmp_path / "newer" / "postgres", settings={"fsync": "off"}) as dsn:
+        assert run("migrate", "control", DATA_DIR=folder).returncode == 0
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute("UPDATE control.alembic_version SET version_num = '0099_tomorrow'")
+        done = run("tenant", "list", DATA_DIR=folder)
+        assert (done.returncode, "MIGRATION a control schema is at revision 0099_tomorrow" in done.stderr) == (
+            1, True,
+        )  # fmt: skip
+
+
+def test_what_was_swept_is_logged_beside_the_json_not_inside_it(run: Run, home: Path) -> None:
+    with EmbeddedPostgres(home / "data" / "postgres") as dsn, psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(
+            """INSERT INTO control.tenants (id, name, slug, schema_name, role_name, node_number, state)
+               VALUES (gen_random_uuid(), 'X', 'half', 't_0000000000000000babe', 't_0000000000000000babe', 1,
+                       'provisioning')"""
+        )
+    done = run("migrate", "tenants", "--json")
+    assert "removed half" in done.stderr
+    assert "half" not in {row["slug"] for row in json.loads(done.stdout)}
 
 
 def start(home: Path, port: int) -> subprocess.Popen[bytes]:

@@ -43,6 +43,26 @@ def test_wrong_values_are_named_with_their_variable(monkeypatch: pytest.MonkeyPa
     assert "SMTP_TLS:" in str(refused.value)
 
 
+def test_a_wrong_value_hides_no_other_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "eighty")
+    monkeypatch.setenv("ALLOWED_HOSTS", "learn.example.org")
+    monkeypatch.setenv("CORS_ORIGINS", "[1]")
+    monkeypatch.setenv("DATABASE_URL", "mysql://root:s3cret@db/app")
+    with pytest.raises(SettingsError) as refused:
+        load(env="production")
+    named = [line.split(":")[0].strip() for line in str(refused.value).splitlines()]
+    assert sorted(named) == [
+        "ALLOWED_HOSTS", "BASE_DOMAIN", "CORS_ORIGINS", "DATABASE_URL", "JWT_SECRET", "PORT", "PUBLIC_URL",
+        "SMTP_HOST",
+    ]  # fmt: skip
+    assert "s3cret" not in str(refused.value)
+
+
+def test_lists_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", '["a.example", "b.example"]')
+    assert load().allowed_hosts == ["a.example", "b.example"]
+
+
 def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "short")
     with pytest.raises(SettingsError, match="JWT_SECRET: must have at least 32 bytes"):

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+import structlog
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 
+from app.db.database import Database
+from app.db.setup import migrate_control
+from app.db.statements import Statement
+from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
 from app.identity.directory import copy_member
 from app.main import Application
+from app.outside.mail import Mail, MailTemporarilyUndeliverable
+from app.platform import database_config
 from app.tenancy.directory import TenantDirectory
-from app.tenancy.service import TenantService
+from app.tenancy.service import UNFINISHED, TenantService
 from app.viewer import Role
+from tests.conftest import settings_for
 from tests.world import PASSWORD, World
 
 
@@ -74,8 +84,97 @@ async def test_a_crash_in_the_middle_is_not_routable_and_is_swept_by_the_next_ru
     async with await AsyncConnection.connect(acme.platform.config.owner_dsn, autocommit=True) as busy:
         await busy.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", [f"tenant:{tenant_id}"])
         assert slug not in await service.sweep()
+        await busy.execute("SELECT pg_advisory_unlock_all()")  # closing would let go of it some moments later
     assert slug in await service.sweep()
     assert await acme.as_owner("SELECT 1 FROM pg_namespace WHERE nspname = 't_00000000000000000abc'") == []
+
+
+async def test_a_tenant_that_is_finished_while_the_sweep_looks_is_left_alone(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep lists it as unfinished; before the sweep asks for its lock, its making ends and lets go of that."""
+    service = TenantService(acme.platform.database)
+    stale = replace(acme.tenant, state="provisioning")
+
+    async def listed_too_early(self: Tx, statement: Statement[Any], **params: Any) -> list[Any]:
+        return [stale] if statement is UNFINISHED else await read(self, statement, **params)
+
+    read = Tx.all
+    monkeypatch.setattr(Tx, "all", listed_too_early)
+    assert await service.sweep() == []
+    assert await acme.as_owner(f"SELECT 1 FROM pg_namespace WHERE nspname = '{stale.schema_name}'") == [(1,)]
+    assert (await service.get(acme.tenant.slug)).state == "active"
+
+
+async def test_a_founding_whose_last_commit_reports_an_error_after_it_succeeded_keeps_the_tenant(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    slug = f"doubtful-{uuid4().hex[:6]}"
+
+    async def succeed_and_lose_the_answer(tx: Tx) -> None:
+        await acme.as_owner(f"UPDATE control.tenants SET state = 'active' WHERE slug = '{slug}'")
+        raise ConnectionError("the answer was lost")
+
+    with pytest.raises(ConnectionError):
+        async with service.found(slug=slug, name="X") as founding:
+            founding.finish(succeed_and_lose_the_answer)
+    kept = await service.get(slug)
+    assert await acme.as_owner(f"SELECT 1 FROM pg_namespace WHERE nspname = '{kept.schema_name}'") == [(1,)]
+
+
+async def test_a_founding_that_was_swept_away_under_its_hands_says_so(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    slug = f"swept-{uuid4().hex[:6]}"
+
+    async def lose_the_row(tx: Tx) -> None:
+        await acme.as_owner(f"DELETE FROM control.tenants WHERE slug = '{slug}'")
+
+    with pytest.raises(NotFound):
+        async with service.found(slug=slug, name="X") as founding:
+            founding.finish(lose_the_row)
+
+
+async def test_an_owner_who_is_no_superuser_makes_and_removes_tenants(server_dsn: str) -> None:
+    """As on a managed server: CREATEROLE and a database of its own, nothing more."""
+    name = f"owner_{uuid4().hex[:6]}"
+    async with await AsyncConnection.connect(server_dsn, autocommit=True) as server:
+        await server.execute(f"CREATE ROLE {name} LOGIN CREATEROLE".encode())
+        await server.execute(f"CREATE DATABASE {name} OWNER {name}".encode())
+    settings = settings_for(database_role_prefix=name)
+    config = database_config(settings, make_conninfo(server_dsn, dbname=name, user=name))
+    await migrate_control(config)
+    database = Database(config)
+    await database.open()
+    try:
+        service = TenantService(database)
+        async with service.found(slug="school", name="School"):
+            pass
+        await service.suspend("school")
+        await service.resume("school")
+        with pytest.raises(RuntimeError, match="in the middle"):
+            await found_and_break(service, "broken")
+        async with await AsyncConnection.connect(config.owner_dsn, autocommit=True) as owner:
+            await owner.execute("UPDATE control.tenants SET state = 'provisioning'")
+            assert await service.sweep() == ["school"]
+            left = await owner.execute("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 't\\_%'")
+            assert await left.fetchone() == (0,)
+    finally:
+        await database.close()
+
+
+async def test_an_unfinished_tenant_on_a_server_that_is_away_stops_nobody(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    slug = f"stranded-{uuid4().hex[:6]}"
+    await acme.as_owner(
+        f"""INSERT INTO control.nodes (node_number, engine, dsn)
+            VALUES (8, 'postgres', 'postgresql://nobody@127.0.0.1:9/none') ON CONFLICT DO NOTHING;
+            INSERT INTO control.tenants (id, name, slug, schema_name, role_name, node_number, state)
+            VALUES (gen_random_uuid(), 'X', '{slug}', 't_00000000000000000def', 't_00000000000000000def', 8,
+                    'provisioning')"""
+    )
+    assert slug not in await service.sweep()
+    assert (await service.get(slug)).state == "provisioning"
+    await acme.as_owner(f"UPDATE control.tenants SET node_number = 1 WHERE slug = '{slug}'")
+    assert slug in await service.sweep()
 
 
 async def test_without_a_password_the_first_administrator_is_invited(acme: World) -> None:
@@ -123,6 +222,38 @@ async def test_another_process_is_told_at_once(application: Application, acme: W
             await asyncio.sleep(0.01)
 
 
+async def test_a_slug_that_could_be_a_uuid_is_found(acme: World) -> None:
+    slug = uuid4().hex
+    await acme.platform.founder.found(slug=slug, name="X", admin_email=f"a@{slug[:8]}.test", admin_name="Ana")
+    found = await acme.platform.tenants.by_name(slug)
+    assert found is not None
+    assert found.slug == slug
+
+
+async def test_nonsense_on_the_channel_does_not_deafen_the_listener(application: Application, acme: World) -> None:
+    await application.platform.listener.listening.wait()
+    for nonsense in (
+        "",
+        "{",
+        "[]",
+        "7",
+        '{"kind": "tenant"}',
+        '{"kind": "tenant", "id": 7}',
+        '{"kind": "x", "id": "y"}',
+    ):
+        await acme.as_owner(f"SELECT pg_notify('stegmaier_events', '{nonsense}')")
+    assert (await application.platform.tenants.by_slug(acme.tenant.slug)) is not None
+    await TenantService(application.platform.database).suspend(acme.tenant.slug)
+
+    async def is_active() -> bool:
+        found = await application.platform.tenants.by_slug(acme.tenant.slug)
+        return found is not None and found.state == "active"
+
+    async with asyncio.timeout(5):
+        while await is_active():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_operators_find_list_and_switch_tenants(acme: World) -> None:
     service = TenantService(acme.platform.database)
     assert (await service.get(str(acme.tenant.id))).slug == acme.tenant.slug
@@ -130,14 +261,20 @@ async def test_operators_find_list_and_switch_tenants(acme: World) -> None:
         await service.get("nobody")
     assert await service.count() >= 1
     assert acme.tenant.slug in [tenant.slug async for tenant in service.each()]
+    suspended_at = f"SELECT suspended_at IS NOT NULL FROM control.tenants WHERE id = '{acme.tenant.id}'"
     assert (await service.suspend(acme.tenant.slug)).state == "suspended"
+    assert await acme.as_owner(suspended_at) == [(True,)]
     with pytest.raises(Conflict):
         await service.suspend(acme.tenant.slug)
     assert (await service.resume(acme.tenant.slug)).state == "active"
+    assert await acme.as_owner(suspended_at) == [(False,)]
     await service.add_domain(acme.tenant.slug, f"{acme.tenant.slug}.cl")
     with pytest.raises(Conflict):
         await service.add_domain(acme.tenant.slug, f"{acme.tenant.slug}.CL")
     assert (await acme.platform.tenants.by_host(f"{acme.tenant.slug}.cl")) is not None
+    for wrong in ("not a host", "localhost", "127.0.0.1", "a.example:8000", "-a.example", "http://a.example", ""):
+        with pytest.raises(Invalid):
+            await service.add_domain(acme.tenant.slug, wrong)
 
 
 async def test_an_older_copy_of_a_person_never_overwrites_a_newer_one(acme: World) -> None:
@@ -159,3 +296,40 @@ async def test_the_sweep_relays_events_that_nobody_was_told_of(acme: World) -> N
     await acme.application.worker.sweep(0)
     await acme.work()
     assert len(acme.mailbox.to(person.email)) == 1
+
+
+async def test_events_that_cannot_be_relayed_keep_nobody_elses_from_it(acme: World, globex: World) -> None:
+    await acme.as_owner("INSERT INTO outbox (id, kind, payload) VALUES (gen_random_uuid(), 'enrolled', '{}')")
+    person = await globex.person(Role.STUDENT)
+    payload = f'{{"user_id": "{person.user_id}", "course_title": "Al lado", "course_id": "x"}}'
+    await globex.as_owner(f"INSERT INTO outbox (id, kind, payload) VALUES (gen_random_uuid(), 'enrolled', '{payload}')")
+    with structlog.testing.capture_logs() as lines:
+        await globex.application.worker.sweep(0)
+    assert acme.tenant.slug in {line.get("tenant") for line in lines}
+    await globex.work()
+    assert len(globex.mailbox.to(person.email)) == 1
+    await acme.as_owner("DELETE FROM outbox")
+
+
+async def test_a_mail_server_that_is_away_is_in_the_log_and_the_mail_stays(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(mail: Mail) -> None:
+        raise MailTemporarilyUndeliverable("ConnectionRefusedError")
+
+    platform = acme.platform
+    async with platform.database.control() as tx:
+        await platform.jobs.mail(
+            tx, "welcome", to="ana@acme.test", locale="es", tenant_id=acme.tenant.id,
+            context={"full_name": "Ana", "url": "http://learn.test"},
+        )  # fmt: skip
+    pending = "SELECT id FROM control.outbox WHERE done_at IS NULL"
+    [(outbox_id,)] = await acme.as_owner(f"{pending} AND payload ->> 'to' = 'ana@acme.test'")
+    with monkeypatch.context() as patched, structlog.testing.capture_logs() as lines:
+        patched.setattr(platform.mailer, "send", away)
+        with pytest.raises(MailTemporarilyUndeliverable):
+            await acme.application.worker.send_mail(outbox_id=str(outbox_id))
+    assert [(line["event"], line["error"]) for line in lines] == [("a mail has to wait", "ConnectionRefusedError")]
+    assert (outbox_id,) in await acme.as_owner(pending)
+    await acme.work()
+    assert len(acme.mailbox.to("ana@acme.test")) == 1

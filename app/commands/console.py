@@ -10,21 +10,26 @@ from functools import wraps
 from typing import Annotated, Any, ParamSpec
 
 import orjson
+import psycopg
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from app.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from app.db.migrations import MigrationError
 from app.db.setup import migrate_control
 from app.errors import Invalid, Refusal
+from app.http.logs import configure_logs
 from app.i18n import translate
 from app.platform import Platform, database_config
 from app.settings import Settings, SettingsError, load
 
 P = ParamSpec("P")
 
-out = Console()
-err = Console(stderr=True)
+# What is printed is data as often as it is ours: a course called [red] or :smile: is shown as it is written.
+out = Console(markup=False, emoji=False, highlight=False)
+err = Console(markup=False, emoji=False, highlight=False, stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document for scripts.")]
 
@@ -47,6 +52,11 @@ def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -
     return made
 
 
+def complain(code: str, sentence: str) -> None:
+    """Say on standard error what is wrong: a stable code for scripts, a sentence for people."""
+    err.print(Text.assemble((code, "red"), " ", sentence), soft_wrap=True)
+
+
 def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
     """Run an async command; a refusal is printed with what to do and ends with exit code 1."""
 
@@ -58,16 +68,22 @@ def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[
             # Ctrl-C is how these are meant to end; anything else was interrupted before it was done.
             code = 0 if function.__name__ in {"serve", "worker"} else 130
         except SettingsError as error:
-            err.print(f"[red]The settings cannot be used:[/red]\n{error}")
+            complain("SETTINGS", f"the settings cannot be used:\n{error}")
             raise typer.Exit(2) from error
         except EmbeddedPostgresError as error:
-            err.print(f"[red]{error}[/red]")
+            complain("EMBEDDED_POSTGRES", str(error))
+            raise typer.Exit(1) from error
+        except MigrationError as error:
+            complain("MIGRATION", str(error))
+            raise typer.Exit(1) from error
+        except psycopg.Error as error:
+            complain("DATABASE_ERROR", f"the database refused: {error}")
             raise typer.Exit(1) from error
         except Refusal as refusal:
-            err.print(f"[red]{refusal.code}[/red] {translate(refusal.message, 'en', **refusal.params)}")
+            complain(refusal.code, translate(refusal.message, "en", **refusal.params))
             if isinstance(refusal, Invalid):
                 for field in refusal.fields:
-                    err.print(f"  {field.path}: {translate(field.message, 'en', **field.params)}")
+                    err.print(f"  {field.path}: {translate(field.message, 'en', **field.params)}", soft_wrap=True)
             raise typer.Exit(1) from refusal
         if code:
             raise typer.Exit(code)
@@ -89,6 +105,7 @@ def running_database(settings: Settings) -> Iterator[str]:
 async def platform(*, migrate: bool = True, open_queue: bool = True) -> AsyncIterator[Platform]:
     """An open platform for the length of a command."""
     settings = load()
+    configure_logs(settings)
     with running_database(settings) as dsn:
         if migrate:
             await migrate_control(database_config(settings, dsn))

@@ -11,7 +11,7 @@ import typer
 
 from app.catalog.importing import import_olx
 from app.catalog.olx import OlxCourse, OlxRefused, read_olx
-from app.commands.console import Json, command, err, grid, out, platform, show
+from app.commands.console import Json, command, complain, err, grid, out, platform, show
 from app.i18n import translate
 from app.tenancy.service import TenantService
 
@@ -40,7 +40,7 @@ async def olx(
         course = read_olx(folder)
     except OlxRefused as refused:
         for problem in refused.problems:
-            err.print(f"[red]{problem.code}[/red] {problem.path}: {problem}")
+            complain(problem.code, f"{problem.path}: {problem}")
         return 1
     course_id = None
     async with platform() as made:

@@ -9,10 +9,12 @@ import typer
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from app.commands.console import Json, command, err, grid, platform, running_database, show
-from app.db.migrations import head
-from app.db.setup import migrate_control
+from app.db.database import Database, DatabaseConfig
+from app.db.migrations import BASE, current, head
+from app.db.setup import migrate_control, owner
 from app.platform import database_config
 from app.settings import load
+from app.tenancy.records import TenantState
 from app.tenancy.service import MigrationOutcome, TenantService
 
 app = typer.Typer(help="Migrate the control schema and the tenants' schemas.", no_args_is_help=True)
@@ -67,17 +69,40 @@ async def tenants(
 @app.command()
 @command
 async def status(as_json: Json = False) -> int:
-    """How many tenants are at which revision; exit code 1 when any is behind."""
-    async with platform(migrate=False) as made:
-        revisions = Counter([tenant.schema_revision async for tenant in TenantService(made.database).each()])
-    newest = head("tenant")
-    behind = sum(count for revision, count in revisions.items() if revision != newest)
+    """Where the control schema stands, and how many tenants are at which revision; exit code 1 when any is behind."""
+    settings = load()
+    revisions: Counter[str | None] = Counter()
+    with running_database(settings) as dsn:
+        async with owner(dsn) as connection:
+            at = await current(connection, "control")
+        if at != BASE:
+            revisions = await _tenants_by_revision(database_config(settings, dsn))
+    behind = sum(count for revision, count in revisions.items() if revision != head("tenant"))
     show(
-        {"head": newest, "behind": behind, "revisions": {str(k): v for k, v in revisions.items()}},
+        {
+            "control": {"at": at, "head": head("control")},
+            "head": head("tenant"),
+            "behind": behind,
+            "revisions": {str(k): v for k, v in revisions.items()},
+        },
         as_json=as_json,
-        table=lambda: grid(f"newest revision: {newest}", ("revision", "tenants"), list(revisions.items())),
+        table=lambda: grid(
+            f"control: {at}, newest {head('control')}; tenants: newest {head('tenant')}",
+            ("revision", "tenants"),
+            list(revisions.items()),
+        ),
     )
-    return 1 if behind else 0
+    return 1 if behind or at != head("control") else 0
+
+
+async def _tenants_by_revision(config: DatabaseConfig) -> Counter[str | None]:
+    database = Database(config)
+    await database.open()
+    try:
+        tenants = [tenant async for tenant in TenantService(database).each()]
+    finally:
+        await database.close()
+    return Counter(tenant.schema_revision for tenant in tenants if tenant.state != TenantState.PROVISIONING)
 
 
 def _row(outcome: MigrationOutcome) -> dict[str, object]:

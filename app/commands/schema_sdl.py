@@ -28,7 +28,9 @@ def print_(
 
 @app.command()
 def check(
-    against: Annotated[Path, typer.Option(help="The schema that clients rely on.")] = COMMITTED,
+    against: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="The schema that clients rely on.")
+    ] = COMMITTED,
     as_json: Json = False,
 ) -> None:
     """Compare the code's schema with the committed one; fails on drift and names every breaking change."""

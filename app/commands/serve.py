@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 from typing import Annotated
 
 import typer
 import uvicorn
 
-from app.commands.console import command, err, grid, out, platform, running_database
+from app.commands.console import command, complain, grid, out, platform, running_database
 from app.db.setup import migrate_control
-from app.demo.data import DEMO_PASSWORD, DEMO_PEOPLE, load_demo
+from app.demo.data import DEMO_PASSWORD, DEMO_PEOPLE, DEMO_SLUGS, load_demo
+from app.errors import Unavailable
 from app.http.logs import configure_logs
 from app.main import Application
 from app.platform import Platform, database_config
@@ -30,14 +32,12 @@ async def serve(
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(**changes)
     configure_logs(settings)
-    with running_database(settings) as dsn:
+    with _listening(settings.host, settings.port) as listening, running_database(settings) as dsn:
         await _prepare(settings, dsn, with_demo=with_demo)
         application = Application(settings, dsn)
         server = uvicorn.Server(
             uvicorn.Config(
                 application.asgi,
-                host=settings.host,
-                port=settings.port,
                 log_config=None,
                 access_log=False,
                 server_header=False,
@@ -46,8 +46,8 @@ async def serve(
                 timeout_graceful_shutdown=10,
             )
         )
-        _greet(settings, with_demo=with_demo)
-        await server.serve()
+        _greet(settings, port=listening.getsockname()[1], with_demo=with_demo)
+        await server.serve(sockets=[listening])
         if not server.started:
             raise typer.Exit(1)
 
@@ -55,7 +55,6 @@ async def serve(
 @command
 async def worker() -> None:
     """Run the job worker alone (mails, directory copies, event relay) until it is stopped."""
-    configure_logs(load())
     async with platform(open_queue=False) as made:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -69,7 +68,7 @@ async def worker() -> None:
 
 @command
 async def demo() -> None:
-    """Load the demo tenants ``acme`` and ``globex``, unless they are there."""
+    """Load the demo tenants ``acme`` and ``globex``, unless they are there. Refused in production."""
     async with platform() as made:
         await load_demo(made)
     out.print(_logins())
@@ -85,17 +84,32 @@ async def _prepare(settings: Settings, dsn: str, *, with_demo: bool) -> None:
         await service.sweep()
         for outcome in await service.migrate_all():
             if outcome.error:
-                err.print(f"[red]{outcome.slug} could not be migrated:[/red] {outcome.error}")
-        if with_demo and not await service.count():
+                complain("MIGRATION", f"{outcome.slug} could not be migrated: {outcome.error}")
+        if with_demo and {tenant.slug async for tenant in service.each()} <= set(DEMO_SLUGS):
             await load_demo(made)
     finally:
         await made.queue.close_async()
         await made.close()
 
 
-def _greet(settings: Settings, *, with_demo: bool) -> None:
-    base = f"http://{settings.host}:{settings.port}"
-    out.print(f"[bold]Stegmaier Learning Platform[/bold]  {base}/graphql   GraphiQL: {base}/graphiql")
+def _listening(host: str, port: int) -> socket.socket:
+    """The server's address, taken before anything is started: a port in use is told at once and in one sentence."""
+    try:
+        kind, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        made = socket.socket(kind)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(address)
+    except OSError as error:
+        raise Unavailable(
+            "cannot listen on {host}:{port} ({reason}); set HOST and PORT", code="ADDRESS_UNUSABLE",
+            host=host, port=port, reason=error.strerror,
+        ) from error  # fmt: skip
+    return made
+
+
+def _greet(settings: Settings, *, port: int, with_demo: bool) -> None:
+    base = f"http://{settings.host}:{port}"
+    out.print(f"Stegmaier Learning Platform  {base}/graphql   GraphiQL: {base}/graphiql", soft_wrap=True)
     if with_demo:
         out.print(_logins())
         if settings.smtp_host is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from uuid import UUID
 
 import orjson
 import structlog
@@ -16,9 +17,16 @@ from app.db.transaction import Tx
 
 CHANNEL = "stegmaier_events"
 NOTIFY = Statement(select(func.pg_notify(CHANNEL, bindparam("message"))), str)
-Message = dict[str, Any]
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What an announcement says: the kind of thing that changed, and which."""
+
+    kind: str
+    id: UUID
 
 
 async def announce(tx: Tx, kind: str, identifier: object) -> None:
@@ -56,10 +64,21 @@ class Listener:
                     self.listening.set()
                     wait = 0.1
                     async for notice in connection.notifies():
-                        self._on_message(orjson.loads(notice.payload))
+                        self._hear(notice.payload)
             except (Error, OSError) as error:
                 log.warning("listener lost its connection", error=type(error).__name__, retry_in=wait)
             self.listening.clear()
             self._on_gap()
             await asyncio.sleep(wait)
             wait = min(wait * 2, 5.0)
+
+    def _hear(self, payload: str) -> None:
+        """Every login may notify: nonsense must not end the listening, and counts as a message that was missed."""
+        try:
+            said = orjson.loads(payload)
+            message = Message(str(said["kind"]), UUID(said["id"]))
+        except (ValueError, KeyError, TypeError, AttributeError):
+            log.warning("listener heard something it does not understand")
+            self._on_gap()
+        else:
+            self._on_message(message)

@@ -74,8 +74,12 @@ def render(lineage: str, start: str, end: str) -> tuple[str, ...]:
     made = config(lineage)
     made.attributes["output"] = output
     order = (BASE, *revisions(lineage))
-    if start not in order or end not in order:
-        raise MigrationError(f"unknown revision of the {lineage} lineage: {start if start not in order else end}")
+    if start not in order:
+        raise MigrationError(
+            f"a {lineage} schema is at revision {start}, unknown here: a newer version migrated it, run that one"
+        )
+    if end not in order:
+        raise MigrationError(f"unknown revision of the {lineage} lineage: {end}")
     if order.index(start) <= order.index(end):
         alembic.command.upgrade(made, f"{start}:{end}", sql=True)
     else:
@@ -99,12 +103,15 @@ async def replay(
     *,
     to: str | None = None,
     lock_timeout_ms: int = 2000,
+    statement_timeout_ms: int = 60_000,
 ) -> Replay:
     """Bring one schema to a revision (the newest by default) inside the caller's transaction.
 
     The version is read under a lock on the schema: of two runners one does the work and the other finds it done.
+    The waits for it, and for a table on a Citus worker, which hears of no lock_timeout, end by the statement's.
     Raises MigrationError when the connection is not where it should be.
     """
+    await connection.execute(sql.SQL("SET LOCAL statement_timeout = {}").format(sql.Literal(statement_timeout_ms)))
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"migrate:{schema}"])
     path = [schema, "extensions"] if lineage == "control" else [schema]  # control tables use the type citext
     await connection.execute(
@@ -145,7 +152,8 @@ async def create_schema(
     """Make a tenant's schema and role with their grants, empty, inside the caller's transaction.
 
     The role may use its own schema and change rows in it, nothing else; ``auth_role`` may become it. On a Citus node
-    the role needs LOGIN, because the workers are reached as it.
+    the role needs LOGIN, because the workers are reached as it, and a lock_timeout of its own: the one that a
+    transaction sets stays on the coordinator.
     """
     for name in (schema, role):
         if not SCHEMA_NAME.match(name):
@@ -158,6 +166,7 @@ async def create_schema(
     kind = sql.SQL("LOGIN" if login else "NOLOGIN")
     commands: Sequence[str] = (
         "CREATE ROLE {role} {kind} NOINHERIT",
+        *(["ALTER ROLE {role} SET lock_timeout = '3s'"] if login else []),
         "GRANT {role} TO {auth}",
         "CREATE SCHEMA {schema}",
         "GRANT USAGE ON SCHEMA {schema} TO {role}",
@@ -177,12 +186,12 @@ async def seal_version(connection: AsyncConnection[Any], schema: str, role: str)
 
 
 async def drop_schema(connection: AsyncConnection[Any], schema: str, role: str) -> None:
-    """Remove a tenant's schema and role inside the caller's transaction, whatever is there of them."""
+    """Remove a tenant's schema and role inside the caller's transaction, whatever is there of them.
+
+    The role has rights in its schema only, and they go with it; DROP OWNED is a superuser's and is not needed.
+    """
     for name in (schema, role):
         if not SCHEMA_NAME.match(name):
             raise MigrationError(f"not a tenant's schema or role name: {name}")
     await connection.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(schema)))
-    found = await (await connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])).fetchone()
-    if found:
-        await connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
-        await connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+    await connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(role)))

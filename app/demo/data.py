@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
+
+from sqlalchemy import select
 
 from app.catalog.outline import BlockOutline, CourseOutline, LessonOutline, ModuleOutline
 from app.catalog.service import CatalogService
+from app.catalog.tables import courses
 from app.db.database import Operation
 from app.db.ids import new_id
-from app.identity.founding import ADD_MEMBER, ADD_MEMBERSHIP, ADD_USER, USER_ID
+from app.db.setup import owner
+from app.db.statements import Statement
+from app.errors import Forbidden
+from app.identity.directory import copy_member
+from app.identity.founding import ADD_USER, USER_ID
+from app.identity.statements import PUT_MEMBERSHIP
 from app.learning.service import LearningService
+from app.learning.tables import enrollments
 from app.platform import Platform
 from app.tenancy.records import Tenant
 from app.tenancy.service import TenantService
 from app.viewer import Role, Viewer
 
-DEMO_PASSWORD = "stegmaier demo 2026"  # noqa: S105 - printed on purpose; never loaded in production
+DEMO_PASSWORD = "stegmaier demo 2026"  # noqa: S105 - printed on purpose, refused in production
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,8 @@ DEMO_PEOPLE = tuple(
     }.items()
     for role, name in zip(ROLES, names, strict=True)
 )
+
+DEMO_SLUGS = tuple(dict.fromkeys(person.tenant for person in DEMO_PEOPLE))
 
 
 def _lesson(title: str, text: str, video: str | None = None, seconds: int = 0) -> LessonOutline:
@@ -105,39 +117,77 @@ COURSES = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedCourse:
+    """A course that an earlier run has written."""
+
+    id: UUID
+    title: str
+    published_at: datetime | None
+
+
+LOADED_COURSES = Statement(
+    select(courses.c.id, courses.c.title, courses.c.published_at).order_by(courses.c.id).limit(1000), LoadedCourse
+)
+# The enrolment is what loading ends with; it stays, whatever the student does to it.
+IS_COMPLETE = Statement(select(select(enrollments.c.id).exists()), bool)
+
+
 async def load_demo(platform: Platform) -> None:
-    """Make the demo tenants that are not there yet, with four people and three courses each."""
-    service = TenantService(platform.database)
-    for slug in dict.fromkeys(person.tenant for person in DEMO_PEOPLE):
-        if await service.find(slug) is None:
+    """Make the demo tenants, with four people and three courses each, or finish what an interrupted run has left.
+
+    A complete one is not touched: what people did to it since is theirs. Of two runs at once the second waits and
+    finds nothing to do. Raises Forbidden in production, where a published password must not open anything.
+    """
+    if platform.settings.env == "production":
+        raise Forbidden("the demo tenants have public passwords; production does not load them", code="DEMO_FORBIDDEN")
+    async with owner(platform.config.owner_dsn) as guard:
+        await guard.execute("SELECT pg_advisory_lock(hashtextextended('demo', 0))")
+        for slug in DEMO_SLUGS:
             await _load_tenant(platform, slug)
 
 
 async def _load_tenant(platform: Platform, slug: str) -> None:
     people = [person for person in DEMO_PEOPLE if person.tenant == slug]
     admin = people[0]
-    tenant = await platform.founder.found(
+    tenant = await TenantService(platform.database).find(slug) or await platform.founder.found(
         slug=slug, name=slug.title(), admin_email=admin.email, admin_name=admin.name, password=DEMO_PASSWORD
     )
-    users = {person.role: await _add_person(platform, tenant, person) for person in people[1:]}
     db = Operation(platform.database, tenant.handle)
-    teacher = Viewer(users[Role.INSTRUCTOR], tenant.id, None, Role.INSTRUCTOR)
-    catalog = CatalogService(db, teacher)
-    made = [await catalog.write_outline(outline, users[Role.INSTRUCTOR]) for outline in COURSES]
-    for course_id in made:
-        await catalog.publish_course(course_id)
+    async with db.read() as tx:
+        is_complete = await tx.one(IS_COMPLETE)
+    await db.close()
+    if is_complete:
+        return
+    users = {person.role: await _add_person(platform, tenant, person) for person in people[1:]}
+    made = await _load_courses(db, users[Role.INSTRUCTOR])
     student = Viewer(users[Role.STUDENT], tenant.id, None, Role.STUDENT)
     await LearningService(db, student).enroll(made[1])
 
 
+async def _load_courses(db: Operation, instructor_id: UUID) -> list[UUID]:
+    catalog = CatalogService(db, Viewer(instructor_id, db.tenant.id, None, Role.INSTRUCTOR))
+    async with db.read() as tx:
+        loaded = {course.title: course for course in await tx.all(LOADED_COURSES)}
+    made = []
+    for outline in COURSES:
+        course = loaded.get(outline.title)
+        course_id = course.id if course else await catalog.write_outline(outline, instructor_id)
+        if course is None or course.published_at is None:
+            await catalog.publish_course(course_id)
+        made.append(course_id)
+    return made
+
+
 async def _add_person(platform: Platform, tenant: Tenant, person: DemoPerson) -> UUID:
     password_hash = await platform.passwords.hash(DEMO_PASSWORD)
-    common = {"email": person.email, "full_name": person.name, "locale": "es", "verified": True}
     async with platform.database.control() as tx:
-        await tx.execute(ADD_USER, id=new_id(), password_hash=password_hash, **common)
+        await tx.execute(
+            ADD_USER, id=new_id(), email=person.email, full_name=person.name, locale="es", verified=True,
+            password_hash=password_hash,
+        )  # fmt: skip
         user_id = await tx.one(USER_ID, "user", email=person.email)
-        await tx.execute(ADD_MEMBERSHIP, user_id=user_id, tenant_id=tenant.id, role=person.role.value, status="active")
+        await tx.execute(PUT_MEMBERSHIP, user_id=user_id, tenant_id=tenant.id, role=person.role.value, status="active")
         await platform.jobs.sync_member(tx, user_id, tenant.id)
-    async with platform.database.tenant(tenant.handle) as tx:
-        await tx.execute(ADD_MEMBER, user_id=user_id, role=person.role.value, status="active", **common)
+    await copy_member(platform.database, tenant, user_id)
     return user_id

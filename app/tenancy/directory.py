@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Text, Uuid, bindparam, or_, select
@@ -86,11 +87,11 @@ class TenantDirectory:
         return await self._get(("host", host), BY_HOST)
 
     async def by_name(self, name: str) -> Tenant | None:
-        """The tenant that an ``X-Tenant-ID`` header names: a slug or a UUID."""
-        try:
-            return await self.by_id(UUID(name))
-        except ValueError:
-            return await self.by_slug(name.lower()) if len(name) <= 63 else None
+        """The tenant that an ``X-Tenant-ID`` header names: a slug or a UUID (32 hexadecimal digits may be either)."""
+        with suppress(ValueError):
+            if (tenant := await self.by_id(UUID(name))) is not None:
+                return tenant
+        return await self.by_slug(name.lower()) if len(name) <= 63 else None
 
     def forget(self, tenant_id: UUID) -> None:
         """Drop what is remembered of a tenant, and every negative answer (it may be the one just made)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,7 +14,7 @@ from uuid import UUID
 import structlog
 from psycopg import AsyncConnection, sql
 from psycopg import errors as pg
-from sqlalchemy import Integer, Text, Uuid, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Integer, Text, Uuid, bindparam, case, delete, func, insert, null, or_, select, update
 
 from app.db.database import Database
 from app.db.errors import unique
@@ -24,11 +25,15 @@ from app.db.setup import owner
 from app.db.statements import Statement
 from app.db.tables import tenant_meta
 from app.db.transaction import ConnectionTx, Tx
-from app.errors import Conflict, NotFound
+from app.errors import Conflict, FieldProblem, Invalid, NotFound, Unavailable
 from app.tenancy.records import Tenant, TenantState
 from app.tenancy.tables import nodes, tenant_domains, tenants
 
 log = structlog.get_logger(__name__)
+
+# RFC 1123, section 2.1, as browsers send it: names in other alphabets in their xn-- form, no port.
+LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+HOST = re.compile(rf"(?=.{{1,253}}$)(?:{LABEL}\.)+(?!\d+$){LABEL}")
 
 _COLUMNS = tuple(tenants.c[name] for name in Tenant.__dataclass_fields__)
 BY_NAME = Statement(
@@ -59,15 +64,21 @@ RESERVE = Statement(
     int,
 )
 FORGET = Statement(
-    delete(tenants).where(
-        tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == TenantState.PROVISIONING.value
-    ),
-    int,
+    delete(tenants)
+    .where(tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == TenantState.PROVISIONING.value)
+    .returning(tenants.c.id),
+    UUID,
 )
+_TO_STATE = bindparam("to_state", type_=Text)
 SET_STATE = Statement(
     update(tenants)
     .where(tenants.c.id == bindparam("id", type_=Uuid), tenants.c.state == bindparam("from_state", type_=Text))
-    .values(state=bindparam("to_state", type_=Text), generation=tenants.c.generation + 1, updated_at=func.now())
+    .values(
+        state=_TO_STATE,
+        suspended_at=case({TenantState.SUSPENDED.value: func.now()}, value=_TO_STATE, else_=null()),
+        generation=tenants.c.generation + 1,
+        updated_at=func.now(),
+    )
     .returning(tenants.c.id),
     UUID,
 )
@@ -183,8 +194,9 @@ class TenantService:
                     for step in founding.last_steps:
                         await step(tx)
                     await tx.execute(SET_REVISION, id=tenant_id, revision=done.end)
-                    await tx.scalar(
+                    await tx.one(
                         SET_STATE,
+                        "tenant",  # swept away when the guard's connection, and so its lock, was lost
                         id=tenant_id,
                         from_state=TenantState.PROVISIONING.value,
                         to_state=TenantState.ACTIVE.value,
@@ -195,7 +207,10 @@ class TenantService:
                 raise
 
     async def sweep(self) -> list[str]:
-        """Remove tenants whose making was interrupted; returns their slugs. Those being made right now are left."""
+        """Remove tenants whose making was interrupted; returns their slugs.
+
+        Those being made right now are left, and so are those whose server does not answer: the next sweep is for them.
+        """
         async with self._database.control(read_only=True) as tx:
             unfinished = await tx.all(UNFINISHED)
         removed = []
@@ -205,19 +220,28 @@ class TenantService:
                     key = [f"tenant:{tenant.id}"]
                     cursor = await guard.execute("SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", key)
                     row = await cursor.fetchone()
-                    if row is not None and row[0]:
-                        await self._remove(tenant)
-                        await guard.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
-                        log.warning("removed a tenant whose making was interrupted", slug=tenant.slug)
-                        removed.append(tenant.slug)
+                    if row is None or not row[0]:
+                        continue
+                    try:
+                        if await self._remove(tenant):
+                            log.warning("removed a tenant whose making was interrupted", slug=tenant.slug)
+                            removed.append(tenant.slug)
+                    except (pg.Error, Unavailable) as error:
+                        log.warning("an unfinished tenant cannot be removed", slug=tenant.slug, error=str(error))
+                    await guard.execute("SELECT pg_advisory_unlock(hashtextextended(%s, 0))", key)
         return removed
 
     async def add_domain(self, name: str, host: str) -> None:
-        """Let a tenant be reached at a host name of its own. Raises NotFound, Conflict (host taken)."""
+        """Let a tenant be reached at a host name of its own. Raises Invalid, NotFound, Conflict (host taken)."""
+        host = host.lower()
+        if not HOST.fullmatch(host):
+            raise Invalid(
+                fields=[FieldProblem("host", "is not a host name; write it like learn.example.org", "HOST_INVALID")]
+            )
         tenant = await self.get(name)
         async with self._database.control() as tx:
             with unique("pk_tenant_domains", Conflict("this host name belongs to a tenant already", code="HOST_TAKEN")):
-                await tx.execute(ADD_DOMAIN, host=host.lower(), tenant_id=tenant.id)
+                await tx.execute(ADD_DOMAIN, host=host, tenant_id=tenant.id)
             await announce(tx, "tenant", tenant.id)
 
     async def suspend(self, name: str) -> Tenant:
@@ -252,7 +276,7 @@ class TenantService:
             except (pg.LockNotAvailable, pg.DeadlockDetected) as locked:
                 error = locked
                 await asyncio.sleep(0.2 * 2**attempt * (1 + secrets.randbelow(100) / 100))
-            except (pg.Error, MigrationError) as failed:
+            except (pg.Error, MigrationError, Unavailable) as failed:
                 error = failed
                 break
         return MigrationOutcome(tenant.slug, tenant.schema_revision, end, changed=False, error=str(error))
@@ -286,11 +310,18 @@ class TenantService:
                 )
         return await self.get(name)
 
-    async def _remove(self, tenant: Tenant) -> None:
-        async with self._node_owner(tenant) as connection, connection.transaction():
-            await drop_schema(connection, tenant.schema_name, tenant.role_name)
+    async def _remove(self, tenant: Tenant) -> bool:
+        """Remove a tenant that is still unfinished; False, and nothing done, when it is not.
+
+        Asked of the row itself, and first: since it was listed its making may have ended well, and a commit that
+        reported an error may have succeeded all the same. Dropping the schema of such a tenant would be a disaster.
+        """
         async with self._database.control() as tx:
-            await tx.execute(FORGET, id=tenant.id)
+            if await tx.scalar(FORGET, id=tenant.id) is None:
+                return False
+            async with self._node_owner(tenant) as connection, connection.transaction():
+                await drop_schema(connection, tenant.schema_name, tenant.role_name)
+        return True
 
     @asynccontextmanager
     async def _node_owner(self, tenant: Tenant) -> AsyncIterator[AsyncConnection[Any]]:

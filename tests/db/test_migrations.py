@@ -158,3 +158,35 @@ async def test_a_lagging_tenant_is_migrated_and_a_current_one_left_alone(
     assert not again.changed
     other = await service.migrate(await service.get(globex.tenant.slug))
     assert not other.changed
+
+
+async def test_a_tenant_on_a_server_that_is_away_does_not_stop_the_others(
+    application: Application, acme: World, globex: World
+) -> None:
+    service = TenantService(application.platform.database)
+    for world in (acme, globex):
+        await service.migrate(world.tenant, to=revisions("tenant")[-2])
+    await acme.as_owner(
+        f"""INSERT INTO control.nodes (node_number, engine, dsn)
+            VALUES (9, 'postgres', 'postgresql://nobody@127.0.0.1:9/none') ON CONFLICT DO NOTHING;
+            UPDATE control.tenants SET node_number = 9 WHERE id = '{acme.tenant.id}'"""
+    )
+    outcomes = {outcome.slug: outcome for outcome in await service.migrate_all()}
+    assert "cannot be reached" in (outcomes[acme.tenant.slug].error or "")
+    assert outcomes[globex.tenant.slug].changed
+    await acme.as_owner(f"UPDATE control.tenants SET node_number = 1 WHERE id = '{acme.tenant.id}'")
+    assert (await service.migrate(await service.get(acme.tenant.slug))).changed
+
+
+async def test_a_migration_waits_neither_for_ever_nor_long(owner: AsyncConnection[Any], empty_schema: str) -> None:
+    async with owner.transaction():
+        await replay(owner, "tenant", empty_schema)
+        row = await (
+            await owner.execute("SELECT current_setting('lock_timeout'), current_setting('statement_timeout')")
+        ).fetchone()
+    assert row == ("2s", "1min")
+    async with await AsyncConnection.connect(owner.info.dsn) as other, other.transaction():
+        await other.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"migrate:{empty_schema}"])
+        with pytest.raises(pg.QueryCanceled):
+            async with owner.transaction():
+                await replay(owner, "tenant", empty_schema, statement_timeout_ms=50)
