@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import text
 
@@ -484,6 +486,32 @@ async def test_bad_pages_are_refused_with_their_places(acme: World) -> None:
     ):
         answer = await acme.post(PAGE, as_=Role.STUDENT, **page)
         assert answer["errors"][0]["extensions"]["fields"][0]["code"] == code
+
+
+def cursor(*values: object) -> str:
+    return urlsafe_b64encode(orjson.dumps(values)).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        cursor("courses:newest"),
+        cursor("courses:newest", 1, 2),
+        cursor("courses:newest", None, None),
+        cursor("courses:newest", {"u": 5}, {"u": "0" * 32}),
+        cursor("courses:newest", {"d": "NaN"}, {"u": "0" * 32}),
+        cursor("courses:newest", {"t": "2026-01-01T00:00:00Z"}, {"u": "0" * 32}, 1),
+        cursor("courses:newest", {"t": "2026-01-01T00:00:00Z"}, {"t": "2026-01-01T00:00:00Z"}),
+        cursor("courses:title", "a", {"u": "0" * 32}),
+        cursor({"t": 1}),
+        cursor("courses:newest", {}, []),
+        "%%%",
+        "é\x00",
+    ],
+)
+async def test_a_forged_cursor_is_refused_and_nothing_breaks(acme: World, forged: str) -> None:
+    answer = await acme.post(PAGE, as_=Role.STUDENT, after=forged)
+    assert answer["errors"][0]["extensions"]["fields"][0]["code"] == "CURSOR_INVALID"
 
 
 async def test_statement_counts_are_the_same_for_2_and_200_courses(acme: World) -> None:
