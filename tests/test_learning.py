@@ -184,6 +184,37 @@ async def test_p2_a_phone_that_comes_back_late_changes_nothing_that_is_newer(acm
     assert data["progress"]["lessons"][0]["percent"] == 80
 
 
+async def test_a_completion_that_is_repeated_after_its_lesson_or_enrolment_is_gone_is_answered(acme: World) -> None:
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, second = await lessons_of(acme, course)
+    again = {lesson: {"lessonId": lesson, "clientEventId": str(uuid4())} for lesson in (first, second)}
+    for given in again.values():
+        done = await acme.ask(COMPLETE, as_=Role.STUDENT, input=given)
+        assert done["completeLesson"]["__typename"] == "CompleteLessonSuccess"
+    delete = "mutation($i: LessonIdInput!) { deleteLesson(input: $i) { __typename } }"
+    await acme.ask(delete, as_=Role.INSTRUCTOR, i={"id": first})
+    await acme.ask(UNENROLL, as_=Role.STUDENT, input={"courseId": course})
+    for given in again.values():
+        late = await acme.ask(COMPLETE, as_=Role.STUDENT, input=given)
+        assert late["completeLesson"]["code"] == "NOT_FOUND"
+
+
+async def test_an_event_identifier_stands_for_one_lesson_and_loses_nothing_of_another(acme: World) -> None:
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, second = await lessons_of(acme, course)
+    one = event(first)
+    answer = await sync(acme, [one, {**one, "lessonId": second}, one])
+    found = [(item["status"], item["code"]) for item in answer["results"]]
+    assert found == [("ACCEPTED", None), ("REJECTED", "EVENT_ID_REUSED"), ("DUPLICATE", None)]
+    reused = {"lessonId": second, "clientEventId": one["clientEventId"]}
+    refused = await acme.ask(COMPLETE, as_=Role.STUDENT, input=reused)
+    assert (refused["completeLesson"]["__typename"], refused["completeLesson"]["code"]) == (
+        "ConflictProblem", "EVENT_ID_REUSED",
+    )  # fmt: skip
+
+
 async def test_p4_a_video_lesson_is_completed_by_watching_and_not_by_saying_so(acme: World) -> None:
     course = acme.id("crs", await acme.course())
     [lesson] = await lessons_of(acme, course, Role.INSTRUCTOR)

@@ -107,6 +107,14 @@ class VideoFacts:
 
 
 @dataclass(slots=True, eq=False)
+class KnownEvent:
+    """An event's identifier that was used before, and for which lesson."""
+
+    client_event_id: UUID
+    lesson_id: UUID
+
+
+@dataclass(slots=True, eq=False)
 class StoredEvent:
     """An event that was accepted earlier."""
 

@@ -69,6 +69,7 @@ REASONS = {
     "NOT_ENROLLED": message("enrol in the course first"),
     "COVERAGE_REQUIRED": message("this lesson is completed by watching its videos"),
     "IMPLAUSIBLE": message("these parts of the video cannot have been watched in that time"),
+    "EVENT_ID_REUSED": message("this event's identifier was used for another lesson; make a new one for each event"),
     "EVENT_INVALID": message("this event cannot be read; check its values"),
 }
 
@@ -249,7 +250,8 @@ class LearningService:
     async def complete_lesson(self, lesson_id: UUID, *, client_event_id: UUID | None = None) -> UUID:
         """Mark a lesson as done; doing it again changes nothing. Returns its course.
 
-        Raises: Unauthenticated, Forbidden, NotFound (lesson), Conflict (NOT_ENROLLED, COVERAGE_REQUIRED).
+        Raises: Unauthenticated, Forbidden, NotFound (lesson, also on a repetition after it or the enrolment is gone),
+        Conflict (NOT_ENROLLED, COVERAGE_REQUIRED, EVENT_ID_REUSED).
         """
         event = ReportedEvent(
             client_event_id or new_id(), lesson_id, rules.EventKind.COMPLETED, self._clock(), Decimal(100)
@@ -259,6 +261,8 @@ class LearningService:
             if outcome.code == "LESSON_NOT_FOUND":
                 raise NotFound("lesson")
             raise Conflict(outcome.message or "", code=outcome.code)
+        if not course_ids:
+            raise NotFound("lesson")
         return course_ids[0]
 
     async def sync_progress(self, reported: Sequence[ReportedEvent]) -> tuple[list[Outcome], list[UUID]]:
@@ -295,7 +299,14 @@ class LearningService:
         lessons = {
             row.id: rules.Lesson(row.completion, row.video_threshold, videos.get(row.id, {})) for row in facts.values()
         }
-        return _Batch(user_id, self._clock(), facts, lessons, {row.course_id: row for row in live}, set(known))
+        return _Batch(
+            user_id,
+            self._clock(),
+            facts,
+            lessons,
+            {row.course_id: row for row in live},
+            {row.client_event_id: row.lesson_id for row in known},
+        )
 
     async def _apply(self, tx: Tx, batch: _Batch) -> None:
         await tx.execute_many(sql.ADD_EVENT, [batch.stored(event) for event in batch.accepted])
@@ -352,7 +363,7 @@ class _Batch:
         facts: Mapping[UUID, LessonFacts],
         lessons: Mapping[UUID, rules.Lesson],
         live: Mapping[UUID, EnrollmentRow],
-        known: set[UUID],
+        known: dict[UUID, UUID],
     ) -> None:
         self.user_id = user_id
         self.lessons = lessons
@@ -363,13 +374,17 @@ class _Batch:
         self._known = known
 
     def judge(self, event: ReportedEvent) -> Outcome:
-        """P3: decide on one event, and remember it when it counts."""
-        if event.client_event_id in self._known:
+        """P3: decide on one event, and remember it when it counts.
+
+        An identifier that was used for another lesson is no repetition: to call it one would lose what was done here.
+        """
+        known = self._known.get(event.client_event_id)
+        if known == event.lesson_id:
             return Outcome(event.client_event_id, "DUPLICATE")
-        code = self._refusal(event)
+        code = self._refusal(event) if known is None else "EVENT_ID_REUSED"
         if code is not None:
             return Outcome(event.client_event_id, "REJECTED", code, REASONS[code])
-        self._known.add(event.client_event_id)
+        self._known[event.client_event_id] = event.lesson_id
         self.accepted.append(event)
         return Outcome(event.client_event_id, "ACCEPTED")
 

@@ -37,6 +37,7 @@ from app.learning.rows import (
     CourseFacts,
     CourseProgressRow,
     EnrollmentRow,
+    KnownEvent,
     LearnerLessonRow,
     LessonFacts,
     LessonProgressRow,
@@ -158,10 +159,10 @@ VIDEOS = Statement(
     VideoFacts,
 )
 KNOWN_EVENTS = Statement(
-    select(progress_events.c.client_event_id).where(
+    select(progress_events.c.client_event_id, progress_events.c.lesson_id).where(
         progress_events.c.user_id == _USER, progress_events.c.client_event_id == any_(_IDS)
     ),
-    UUID,
+    KnownEvent,
 )
 ADD_EVENT = Statement(
     upsert(progress_events)
