@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -39,7 +40,18 @@ LESSON_DEFAULTS: dict[str, Any] = {
     "completion": "mark_done",
     "video_threshold": rules.threshold("0.95"),
 }
+COPIED = 100  # lessons whose blocks are copied at a time: as many as a read of blocks returns whole
 Block = Mapping[str, Any]  # kind, title, id (optional), and the fields of its kind
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineRows:
+    """A course with everything in it, as rows to insert."""
+
+    course: dict[str, Any]
+    modules: list[dict[str, Any]]
+    lessons: list[dict[str, Any]]
+    blocks: list[dict[str, Any]]
 
 
 class CatalogService:
@@ -252,7 +264,6 @@ class CatalogService:
     async def _copy_structure(self, tx: Tx, source: UUID, target: UUID) -> None:
         modules = await tx.all(sql.MODULES_BY_COURSE, ids=[source])
         lessons = await tx.all(sql.LESSONS_BY_MODULE, ids=[module.id for module in modules])
-        blocks = await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson.id for lesson in lessons])
         made = {old: new_id() for old in (*(row.id for row in modules), *(row.id for row in lessons))}
         await tx.execute_many(
             sql.ADD_MODULE,
@@ -270,14 +281,16 @@ class CatalogService:
                 for row in lessons
             ],
         )  # fmt: skip
-        await tx.execute_many(
-            sql.ADD_BLOCK,
-            [
-                {"id": new_id(), "lesson_id": made[b.lesson_id], "position": b.position, "kind": b.kind,
-                 "title": b.title, "content": Jsonb(b.content)}
-                for b in blocks
-            ],
-        )  # fmt: skip
+        for start in range(0, len(lessons), COPIED):
+            blocks = await tx.all(sql.BLOCKS_BY_LESSON, ids=[row.id for row in lessons[start : start + COPIED]])
+            await tx.execute_many(
+                sql.ADD_BLOCK,
+                [
+                    {"id": new_id(), "lesson_id": made[b.lesson_id], "position": b.position, "kind": b.kind,
+                     "title": b.title, "content": Jsonb(b.content)}
+                    for b in blocks
+                ],
+            )  # fmt: skip
 
     async def write_outline(self, outline: CourseOutline, instructor_id: UUID) -> UUID:
         """Write a whole course as a draft in one transaction: it comes in whole or not at all.
@@ -285,42 +298,14 @@ class CatalogService:
         Raises: Forbidden, Invalid (the path names the module, lesson and block).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        check = Checks()
-        given = {name: getattr(outline, name) for name in sql.COURSE_FIELDS}
-        fields = {**COURSE_DEFAULTS, **rules.course_fields(check, given, "course")}
-        course_id = new_id()
-        modules: list[dict[str, Any]] = []
-        lessons: list[dict[str, Any]] = []
-        blocks: list[dict[str, Any]] = []
-        for m, module in enumerate(outline.modules, 1):
-            path = f"modules.{m}"
-            title, description = _titled(check, module.title, module.description, path)
-            row = {"id": new_id(), "course_id": course_id, "title": title, "description": description, "position": m}
-            modules.append(row)
-            for n, lesson in enumerate(module.lessons, 1):
-                lesson_id = new_id()
-                lessons.append(
-                    {"id": lesson_id, "course_id": course_id, "module_id": row["id"], "position": n}
-                    | _outlined(check, lesson, f"{path}.lessons.{n}")
-                )
-                for position, block in enumerate(lesson.blocks, 1):
-                    where = f"{path}.lessons.{n}.blocks.{position}"
-                    blocks.append(
-                        _block_row(
-                            check,
-                            lesson_id,
-                            position,
-                            {**block.content, "kind": block.kind, "title": block.title},
-                            where,
-                        )
-                    )
-        check.done()
+        rows = outline_rows(outline)
+        course_id: UUID = rows.course["id"]
         async with self.db.write() as tx:
-            await tx.execute(sql.ADD_COURSE, id=course_id, viewer_id=instructor_id, copied_from=None, **fields)
+            await tx.execute(sql.ADD_COURSE, viewer_id=instructor_id, copied_from=None, **rows.course)
             await tx.execute(sql.ADD_INSTRUCTOR, course_id=course_id, user_id=instructor_id, position=1)
-            await tx.execute_many(sql.ADD_MODULE, modules)
-            await tx.execute_many(sql.ADD_LESSON, lessons)
-            await tx.execute_many(sql.ADD_BLOCK, blocks)
+            await tx.execute_many(sql.ADD_MODULE, rows.modules)
+            await tx.execute_many(sql.ADD_LESSON, rows.lessons)
+            await tx.execute_many(sql.ADD_BLOCK, rows.blocks)
         return course_id
 
     # --- modules
@@ -596,19 +581,43 @@ async def _recalled(tx: Tx, user_id: UUID, key: str | None, operation: str, payl
     return None if key is None else await idempotency.recall(tx, user_id, key, operation, payload)
 
 
-def _outlined(check: Checks, lesson: LessonOutline, path: str) -> dict[str, Any]:
+def outline_rows(outline: CourseOutline) -> OutlineRows:
+    """Clean a whole course. Raises Invalid (the path names the module, lesson and block)."""
+    check = Checks()
+    given = {name: getattr(outline, name) for name in sql.COURSE_FIELDS}
+    course = {**COURSE_DEFAULTS, **rules.course_fields(check, given, "course"), "id": new_id()}
+    rows = OutlineRows(course, [], [], [])
+    _check_number(check, "modules", len(outline.modules), rules.MODULES)
+    for m, module in enumerate(outline.modules, 1):
+        path = f"modules.{m}"
+        title, description = _titled(check, module.title, module.description, path)
+        place = {"id": new_id(), "course_id": course["id"], "position": m}
+        rows.modules.append({**place, "title": title, "description": description})
+        _check_number(check, f"{path}.lessons", len(module.lessons), rules.LESSONS)
+        for n, lesson in enumerate(module.lessons, 1):
+            _outline_lesson(check, rows, {"module_id": place["id"], "position": n}, lesson, f"{path}.lessons.{n}")
+    check.done()
+    return rows
+
+
+def _outline_lesson(
+    check: Checks, rows: OutlineRows, place: Mapping[str, Any], lesson: LessonOutline, path: str
+) -> None:
+    lesson_id = new_id()
     given = {name: getattr(lesson, name) for name in ("title", "summary", "is_required", "weight", "completion")}
-    return {**LESSON_DEFAULTS, **rules.lesson_fields(check, given, path)}
+    fields = {**LESSON_DEFAULTS, **rules.lesson_fields(check, given, path)}
+    rows.lessons.append({**place, **fields, "id": lesson_id, "course_id": rows.course["id"]})
+    blocks = [{**block.content, "kind": block.kind, "title": block.title} for block in lesson.blocks]
+    rows.blocks.extend(_block_rows(check, lesson_id, blocks, path))
 
 
-def _block_rows(check: Checks, lesson_id: UUID, blocks: Sequence[Block]) -> list[dict[str, Any]]:
-    if len(blocks) > rules.BLOCKS:
-        check.note("input.blocks", "TOO_MANY", "may have at most {maximum} entries", maximum=rules.BLOCKS)
+def _block_rows(check: Checks, lesson_id: UUID, blocks: Sequence[Block], prefix: str = "input") -> list[dict[str, Any]]:
+    _check_number(check, f"{prefix}.blocks", len(blocks), rules.BLOCKS)
     rows = [
-        _block_row(check, lesson_id, index + 1, block, f"input.blocks.{index}") for index, block in enumerate(blocks)
+        _block_row(check, lesson_id, index + 1, block, f"{prefix}.blocks.{index}") for index, block in enumerate(blocks)
     ]
     if len({row["id"] for row in rows}) < len(rows):
-        check.note("input.blocks", "ORDER_DUPLICATE", "is in the list twice")
+        check.note(f"{prefix}.blocks", "ORDER_DUPLICATE", "is in the list twice")
     return rows
 
 
@@ -622,6 +631,11 @@ def _block_row(check: Checks, lesson_id: UUID, position: int, block: Block, path
         "title": check(f"{path}.title", line, block.get("title") or "", maximum=rules.TITLE),
         "content": Jsonb(rules.block_content(check, kind, block, path)),
     }
+
+
+def _check_number(check: Checks, path: str, number: int, maximum: int) -> None:
+    if number > maximum:
+        check.note(path, "TOO_MANY", "may have at most {maximum} entries", maximum=maximum)
 
 
 def _check_block_ids(check: Checks, blocks: Sequence[Block], present: Set[UUID]) -> None:
