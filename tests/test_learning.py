@@ -7,6 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
+from app.learning import rules
 from app.viewer import Role
 from tests.world import Person, World
 
@@ -213,6 +216,26 @@ async def test_an_event_identifier_stands_for_one_lesson_and_loses_nothing_of_an
     assert (refused["completeLesson"]["__typename"], refused["completeLesson"]["code"]) == (
         "ConflictProblem", "EVENT_ID_REUSED",
     )  # fmt: skip
+
+
+async def test_what_is_kept_of_a_lesson_is_bounded_and_it_can_still_be_completed(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MAX_HISTORY", 8)
+    monkeypatch.setattr(rules, "LAST_WORDS", 1)
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, second = await lessons_of(acme, course)
+    heavy = {
+        "blockId": acme.id("blk", uuid4()), "watchedRanges": [{"start": n, "end": n + 0.1} for n in range(3)],
+        "spanStartedAt": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    events = [event(first, "WATCHED", **heavy), *(event(first, "VIEWED") for _ in range(6))]
+    found = [item["code"] for item in (await sync(acme, events))["results"]]
+    assert found == [None] * 5 + ["HISTORY_FULL"] * 2
+    later = await sync(acme, [event(first, "VIEWED"), event(second, "VIEWED"), event(first), event(first)])
+    assert [item["code"] for item in later["results"]] == ["HISTORY_FULL", None, None, "HISTORY_FULL"]
+    assert later["courses"][0]["percent"] == 50
 
 
 async def test_p4_a_video_lesson_is_completed_by_watching_and_not_by_saying_so(acme: World) -> None:

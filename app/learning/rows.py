@@ -115,6 +115,14 @@ class KnownEvent:
 
 
 @dataclass(slots=True, eq=False)
+class HistoryRow:
+    """How much is kept of what a learner did in a lesson: one for each event, and one for each range in it."""
+
+    lesson_id: UUID
+    size: int
+
+
+@dataclass(slots=True, eq=False)
 class StoredEvent:
     """An event that was accepted earlier."""
 

@@ -20,6 +20,10 @@ SPEED = 2.0  # the fastest playback that counts
 TOLERANCE = 2.0  # seconds that a range may exceed what the clock allows
 LONGEST = 10 * 86_400.0  # seconds; positions beyond are nonsense
 MAX_RANGES = 500
+# Events and ranges that are kept of one learner in one lesson: a state is computed from all of them, so that their
+# number bounds how long a batch takes. A report every ten seconds reaches it after a day of watching one lesson.
+MAX_HISTORY = 20_000
+LAST_WORDS = 100  # how many more may say that it is done
 
 
 class EventKind(StrEnum):

@@ -70,6 +70,7 @@ REASONS = {
     "COVERAGE_REQUIRED": message("this lesson is completed by watching its videos"),
     "IMPLAUSIBLE": message("these parts of the video cannot have been watched in that time"),
     "EVENT_ID_REUSED": message("this event's identifier was used for another lesson; make a new one for each event"),
+    "HISTORY_FULL": message("too much was reported of this lesson; only its completion is still taken"),
     "EVENT_INVALID": message("this event cannot be read; check its values"),
 }
 
@@ -296,6 +297,7 @@ class LearningService:
         for video in await tx.all(sql.VIDEOS, ids=lesson_ids):
             videos[video.lesson_id][str(video.block_id)] = video.duration_seconds
         known = await tx.all(sql.KNOWN_EVENTS, user_id=user_id, ids=[event.client_event_id for event in reported])
+        sizes = await tx.all(sql.HISTORY, enrollment_ids=[row.id for row in live], ids=lesson_ids)
         lessons = {
             row.id: rules.Lesson(row.completion, row.video_threshold, videos.get(row.id, {})) for row in facts.values()
         }
@@ -306,6 +308,7 @@ class LearningService:
             lessons,
             {row.course_id: row for row in live},
             {row.client_event_id: row.lesson_id for row in known},
+            {row.lesson_id: row.size for row in sizes},
         )
 
     async def _apply(self, tx: Tx, batch: _Batch) -> None:
@@ -364,6 +367,7 @@ class _Batch:
         lessons: Mapping[UUID, rules.Lesson],
         live: Mapping[UUID, EnrollmentRow],
         known: dict[UUID, UUID],
+        sizes: dict[UUID, int],
     ) -> None:
         self.user_id = user_id
         self.lessons = lessons
@@ -372,6 +376,7 @@ class _Batch:
         self._facts = facts
         self._live = live
         self._known = known
+        self._sizes = sizes
 
     def judge(self, event: ReportedEvent) -> Outcome:
         """P3: decide on one event, and remember it when it counts.
@@ -385,6 +390,7 @@ class _Batch:
         if code is not None:
             return Outcome(event.client_event_id, "REJECTED", code, REASONS[code])
         self._known[event.client_event_id] = event.lesson_id
+        self._sizes[event.lesson_id] = self._size_with(event)
         self.accepted.append(event)
         return Outcome(event.client_event_id, "ACCEPTED")
 
@@ -400,7 +406,11 @@ class _Batch:
             return "COVERAGE_REQUIRED"
         if not rules.is_plausible(self._clamped(event)):
             return "IMPLAUSIBLE"
-        return None
+        more = rules.LAST_WORDS if event.kind == rules.EventKind.COMPLETED and not event.ranges else 0
+        return "HISTORY_FULL" if self._size_with(event) > rules.MAX_HISTORY + more else None
+
+    def _size_with(self, event: ReportedEvent) -> int:
+        return self._sizes.get(event.lesson_id, 0) + 1 + len(event.ranges)
 
     def enrollment(self, event: ReportedEvent) -> EnrollmentRow:
         """The enrolment an accepted event belongs to."""

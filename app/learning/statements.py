@@ -37,6 +37,7 @@ from app.learning.rows import (
     CourseFacts,
     CourseProgressRow,
     EnrollmentRow,
+    HistoryRow,
     KnownEvent,
     LearnerLessonRow,
     LessonFacts,
@@ -163,6 +164,18 @@ KNOWN_EVENTS = Statement(
         progress_events.c.user_id == _USER, progress_events.c.client_event_id == any_(_IDS)
     ),
     KnownEvent,
+)
+HISTORY = Statement(
+    select(
+        progress_events.c.lesson_id,
+        (func.count() + func.sum(func.jsonb_array_length(progress_events.c.payload["ranges"]))).label("size"),
+    )
+    .where(
+        progress_events.c.enrollment_id == any_(bindparam("enrollment_ids", type_=ARRAY(Uuid))),
+        progress_events.c.lesson_id == any_(_IDS),
+    )
+    .group_by(progress_events.c.lesson_id),
+    HistoryRow,
 )
 ADD_EVENT = Statement(
     upsert(progress_events)
