@@ -290,6 +290,75 @@ async def test_p7_optional_and_deleted_lessons_do_not_count_and_weights_do(acme:
     assert gone["completeLesson"]["code"] == "NOT_FOUND"
 
 
+@pytest.mark.parametrize("how", ["deleteLesson", "deleteModule", "updateLesson"])
+async def test_p7_who_had_done_everything_but_what_was_taken_out_completes_once(acme: World, how: str) -> None:
+    course = acme.id("crs", await acme.course(modules=2, lessons=1))
+    done, slow = await acme.person(Role.STUDENT), await acme.person(Role.STUDENT)
+    first, last = await lessons_of(acme, course)
+    for who in (done, slow):
+        await enroll(acme, course, who)
+    await acme.ask(COMPLETE, as_=done, input={"lessonId": first})
+    modules = await acme.ask("query($id: ID!) { course(id: $id) { modules { id } } }", as_=Role.ADMIN, id=course)
+    kind, given = {
+        "deleteLesson": ("LessonIdInput", {"id": last}),
+        "deleteModule": ("ModuleIdInput", {"id": modules["course"]["modules"][1]["id"]}),
+        "updateLesson": ("UpdateLessonInput", {"id": last, "isRequired": False}),
+    }[how]
+    await acme.ask(f"mutation($i: {kind}!) {{ {how}(input: $i) {{ __typename }} }}", as_=Role.INSTRUCTOR, i=given)
+    await acme.work()
+    await acme.work()
+    data = await acme.ask(PROGRESS, as_=done, id=course)
+    assert (data["progress"]["percent"], data["progress"]["completedAt"] is None) == (100, False)
+    assert (await acme.ask(PROGRESS, as_=slow, id=course))["progress"]["completedAt"] is None
+    assert await outbox(acme, "course_completed") == 1
+    assert len(acme.mailbox.to(done.email)) == 2
+    assert len(acme.mailbox.to(slow.email)) == 1
+
+
+async def test_p7_what_was_taken_out_during_an_absence_is_not_missed_on_return(acme: World) -> None:
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, last = await lessons_of(acme, course)
+    await acme.ask(COMPLETE, as_=Role.STUDENT, input={"lessonId": first})
+    await acme.ask(UNENROLL, as_=Role.STUDENT, input={"courseId": course})
+    delete = "mutation($i: LessonIdInput!) { deleteLesson(input: $i) { __typename } }"
+    await acme.ask(delete, as_=Role.INSTRUCTOR, i={"id": last})
+    await acme.work()
+    assert await outbox(acme, "course_completed") == 0
+    assert (await enroll(acme, course))["enrollment"]["status"] == "COMPLETED"
+    assert await outbox(acme, "course_completed") == 1
+
+
+async def test_p9_a_lesson_taken_out_while_its_learners_finish_completes_each_once(acme: World) -> None:
+    delete = "mutation($i: LessonIdInput!) { deleteLesson(input: $i) { __typename } }"
+    for _ in range(5):
+        course = acme.id("crs", await acme.course(lessons=3))
+        students = [await acme.person(Role.STUDENT) for _ in range(3)]
+        first, middle, last = await lessons_of(acme, course)
+        for student in students:
+            await enroll(acme, course, student)
+            await sync(acme, [event(first)], student)
+        before = await outbox(acme, "course_completed")
+        await asyncio.gather(
+            acme.ask(delete, as_=Role.INSTRUCTOR, i={"id": last}),
+            *(sync(acme, [event(middle)], student) for student in students),
+            acme.application.worker.sweep(0),
+        )
+        await acme.application.worker.sweep(0)
+        assert await outbox(acme, "course_completed") == before + len(students)
+
+
+async def test_leaving_a_course_sends_no_mail_and_leaves_no_job_that_fails(acme: World) -> None:
+    course = acme.id("crs", await acme.course())
+    student = await acme.person(Role.STUDENT)
+    await enroll(acme, course, student)
+    await acme.ask(UNENROLL, as_=student, input={"courseId": course})
+    await acme.work()
+    assert len(acme.mailbox.to(student.email)) == 1
+    pending = f"""SELECT count(*) FROM control.outbox WHERE done_at IS NULL AND tenant_id = '{acme.tenant.id}'"""
+    assert await acme.as_owner(pending) == [(0,)]
+
+
 async def test_p9_two_devices_that_finish_the_last_lessons_at_once_complete_the_course_once(acme: World) -> None:
     for _ in range(8):
         course = acme.id("crs", await acme.course(lessons=2))

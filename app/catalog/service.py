@@ -16,6 +16,7 @@ from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, Modu
 from app.db import idempotency
 from app.db.database import Operation
 from app.db.ids import new_id
+from app.db.outbox import publish
 from app.db.paging import Page, PageRequest, key_params, page_of
 from app.db.statements import Statement
 from app.db.transaction import Tx
@@ -40,6 +41,7 @@ LESSON_DEFAULTS: dict[str, Any] = {
     "completion": "mark_done",
     "video_threshold": rules.threshold("0.95"),
 }
+LESS_TO_DO = "course_less_to_do"  # a required lesson went away
 COPIED = 100  # lessons whose blocks are copied at a time: as many as a read of blocks returns whole
 Block = Mapping[str, Any]  # kind, title, id (optional), and the fields of its kind
 
@@ -365,6 +367,7 @@ class CatalogService:
             course_id = await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
             _fresh((await tx.one(sql.MODULE, "module", id=module_id)).version, expected_version)
             await tx.execute(sql.DELETE_MODULE, id=module_id)
+            await _less_to_do(tx, course_id)
             left = await tx.all(sql.MODULE_PLACES, id=course_id)
             await self._place_modules(tx, [row.id for row in left])
             await tx.execute(sql.TOUCH_COURSE, id=course_id)
@@ -454,6 +457,8 @@ class CatalogService:
             _fresh(lesson.version, expected_version)
             values = {name: clean.get(name, getattr(lesson, name)) for name in sql.LESSON_FIELDS}
             await tx.execute(sql.UPDATE_LESSON, id=lesson_id, **values)
+            if lesson.is_required and not values["is_required"]:
+                await _less_to_do(tx, lesson.course_id)
             if blocks is not None:
                 present = await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson_id])
                 _check_block_ids(check, blocks, {row.id for row in present})
@@ -473,6 +478,7 @@ class CatalogService:
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
             _fresh(lesson.version, expected_version)
             await tx.execute(sql.DELETE_LESSON, id=lesson_id)
+            await _less_to_do(tx, course_id)
             left = [
                 row.id for row in await tx.all(sql.LESSON_PLACES, id=course_id) if row.parent_id == lesson.module_id
             ]
@@ -631,6 +637,11 @@ def _block_row(check: Checks, lesson_id: UUID, position: int, block: Block, path
         "title": check(f"{path}.title", line, block.get("title") or "", maximum=rules.TITLE),
         "content": Jsonb(rules.block_content(check, kind, block, path)),
     }
+
+
+async def _less_to_do(tx: Tx, course_id: UUID) -> None:
+    """Tell the learning room, which is above this one, that somebody may have done everything now (P7)."""
+    await publish(tx, LESS_TO_DO, {"course_id": str(course_id)})
 
 
 def _check_number(check: Checks, path: str, number: int, maximum: int) -> None:

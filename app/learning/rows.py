@@ -143,6 +143,15 @@ class ResumeRow:
 
 
 @dataclass(slots=True, eq=False)
+class FinishedRow:
+    """An enrolment that has just been completed."""
+
+    id: UUID
+    course_id: UUID
+    user_id: UUID
+
+
+@dataclass(slots=True, eq=False)
 class CourseFacts:
     """What an event about a course says of it."""
 

@@ -217,11 +217,6 @@ def course_percent(done_weight: int, total_weight: int) -> int:
     return 100 * done_weight // total_weight if total_weight else 0
 
 
-def is_complete(done_weight: int, total_weight: int) -> bool:
-    """P7: every required lesson is done, and there is one."""
-    return 0 < total_weight <= done_weight
-
-
 def state_of(*, enrolled: bool, started: bool, completed: bool) -> LessonState:
     """P1: completed stays completed; then whatever applies."""
     if completed:

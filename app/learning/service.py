@@ -15,7 +15,6 @@ from psycopg.types.json import Jsonb
 from app.db import idempotency
 from app.db.database import Operation
 from app.db.ids import new_id
-from app.db.outbox import publish
 from app.db.paging import Page, PageRequest, key_params, page_of
 from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
@@ -23,6 +22,7 @@ from app.i18n import message
 from app.identity.validators import Checks, line, text
 from app.learning import rules
 from app.learning import statements as sql
+from app.learning.completing import complete_finished, tell
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -110,8 +110,9 @@ class LearningService:
                 present = await tx.one(sql.MINE_FOR_UPDATE, "enrollment", course_id=course_id, user_id=user_id)
                 enrollment_id = present.id
                 started = await tx.scalar(sql.REACTIVATE, id=present.id)
+                await complete_finished(tx, [present.id])
             if started is not None:
-                await self._publish(tx, "enrolled", enrollment_id, course_id, course.title)
+                await tell(tx, "enrolled", enrollment_id, course_id, course.title, user_id)
             if key is not None:
                 await idempotency.settle(tx, user_id, key, enrollment_id)
             return await tx.one(sql.ENROLLMENT, "enrollment", id=enrollment_id)
@@ -123,7 +124,7 @@ class LearningService:
             dropped = await tx.scalar(sql.DROP, course_id=course_id, user_id=user_id)
             if dropped is None:
                 raise NotFound("enrollment")
-            await self._publish(tx, "unenrolled", dropped, course_id, "")
+            await tell(tx, "unenrolled", dropped, course_id, "", user_id)
             return await tx.one(sql.ENROLLMENT, "enrollment", id=dropped)
 
     async def my_enrollments(self, page: PageRequest, filters: Mapping[str, Any]) -> Page[EnrollmentRow]:
@@ -333,27 +334,7 @@ class LearningService:
             )  # fmt: skip
         await tx.execute_many(sql.PUT_PROGRESS, rows)
         await tx.execute_many(sql.ACTIVITY, batch.activity())
-        await self._complete_courses(tx, batch)
-
-    async def _complete_courses(self, tx: Tx, batch: _Batch) -> None:
-        """P9, P10: whoever finds ``completed_at`` null completes the course, and says so in the same transaction."""
-        touched = {enrollment.course_id: enrollment for enrollment in batch.touched()}
-        progress = await tx.all(sql.COURSE_PROGRESS, ids=list(touched), user_id=batch.user_id)
-        full = [row.course_id for row in progress if rules.is_complete(row.done_weight, row.total_weight)]
-        if not full:
-            return
-        completed = await tx.all(sql.COMPLETE, ids=[touched[course_id].id for course_id in full])
-        for course in await tx.all(sql.TITLES, ids=completed):
-            await self._publish(tx, "course_completed", touched[course.id].id, course.id, course.title)
-
-    async def _publish(self, tx: Tx, kind: str, enrollment_id: UUID, course_id: UUID, title: str) -> None:
-        payload = {
-            "enrollment_id": str(enrollment_id),
-            "course_id": str(course_id),
-            "course_title": title,
-            "user_id": str(self.viewer.user_id),
-        }
-        await publish(tx, kind, payload)
+        await complete_finished(tx, [enrollment.id for enrollment in batch.touched()])
 
 
 class _Batch:
