@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from app.catalog.statements import COURSE_FOR_UPDATE
 from app.learning import rules
 from app.viewer import Role
 from tests.world import Person, World
@@ -109,6 +110,14 @@ async def test_e10_twenty_tabs_make_one_enrolment_and_one_event(acme: World) -> 
     await acme.work()
     await acme.work()
     assert len(acme.mailbox.to(student.email)) == 1
+
+
+async def test_enrolling_does_not_wait_for_an_author_who_edits_the_course(acme: World) -> None:
+    course = await acme.course()
+    async with acme.platform.database.tenant(acme.tenant.handle) as tx:
+        await tx.one(COURSE_FOR_UPDATE, "course", id=course)
+        answer = await asyncio.wait_for(enroll(acme, acme.id("crs", course)), 2)
+    assert answer["__typename"] == "EnrollmentSuccess"
 
 
 async def test_e12_an_unpublished_course_makes_enrolments_inactive_and_loses_nothing(acme: World) -> None:
