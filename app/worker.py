@@ -11,11 +11,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Text, Uuid, bindparam, func, null, select, update
 
+from app.catalog.service import LESS_TO_DO
 from app.db import outbox
 from app.db.statements import Statement
 from app.db.tables import control_outbox
+from app.db.transaction import Tx
 from app.identity.directory import copy_member
 from app.identity.tables import members
+from app.learning.completing import complete_after_removal
 from app.outside import jobs
 from app.outside.mail import Mail, Mailer, MailRefused, MailTemporarilyUndeliverable, render
 from app.platform import Platform
@@ -25,6 +28,7 @@ from app.tenancy.service import TenantService
 log = structlog.get_logger(__name__)
 
 RELAY_BATCH = 100
+MAILED = frozenset({"enrolled", "course_completed"})  # the other events are nobody's mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,22 +160,32 @@ class Worker:
             await copy_member(self._platform.database, tenant, UUID(user_id))
 
     async def relay_tenant(self, *, tenant_id: str) -> None:
-        """Turn a tenant's events into mails; each event has one effect however often it is relayed."""
+        """Act on a tenant's events; each has one effect however often it is relayed."""
         tenant = await self._platform.tenants.by_id(UUID(tenant_id))
         if tenant is not None and tenant.state == TenantState.ACTIVE:
-            while await self._relay(tenant) == RELAY_BATCH:
-                pass
+            await self._relay_all(tenant)
 
-    async def _relay(self, tenant: Tenant) -> int:
+    async def _relay_all(self, tenant: Tenant) -> None:
+        while await self._relay(tenant):
+            pass
+
+    async def _relay(self, tenant: Tenant) -> bool:
+        """Relay a batch; returns whether there may be more, also because acting on these made new ones."""
         async with self._platform.database.tenant(tenant.handle) as tx:
             events = await tx.all(outbox.PENDING, limit=RELAY_BATCH)
             for event in events:
-                addressee = await tx.one_or_none(ADDRESSEE, user_id=UUID(event.payload["user_id"]))
-                if addressee is not None and addressee.preferences.get("emailNotifications", True):
-                    await self._mail_event(tenant, event, addressee)
+                if event.kind == LESS_TO_DO:
+                    await complete_after_removal(tx, UUID(event.payload["course_id"]))
+                elif event.kind in MAILED:
+                    await self._mail_to_learner(tx, tenant, event)
             if events:
                 await tx.execute(outbox.MARK, ids=[event.id for event in events])
-        return len(events)
+        return len(events) == RELAY_BATCH or any(event.kind == LESS_TO_DO for event in events)
+
+    async def _mail_to_learner(self, tx: Tx, tenant: Tenant, event: outbox.Event) -> None:
+        addressee = await tx.one_or_none(ADDRESSEE, user_id=UUID(event.payload["user_id"]))
+        if addressee is not None and addressee.preferences.get("emailNotifications", True):
+            await self._mail_event(tenant, event, addressee)
 
     async def _mail_event(self, tenant: Tenant, event: outbox.Event, addressee: Addressee) -> None:
         context: Mapping[str, object] = {
@@ -199,7 +213,6 @@ class Worker:
             if tenant.state != TenantState.ACTIVE:
                 continue
             try:
-                while await self._relay(tenant) == RELAY_BATCH:
-                    pass
+                await self._relay_all(tenant)
             except Exception as error:
                 log.exception("a tenant's events cannot be relayed", tenant=tenant.slug, error=type(error).__name__)

@@ -64,6 +64,9 @@ class CourseIdInput:
 class CopyCourseInput:
     id: strawberry.ID = strawberry.field(description="The course.")
     title: str | None = strawberry.field(default=None, description="Title of the copy; the same by default.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="8 to 100 characters; repeating the request with it makes nothing twice."
+    )
 
 
 @strawberry.input(description="A new module at the end of a course.")
@@ -71,6 +74,9 @@ class CreateModuleInput:
     course_id: strawberry.ID = strawberry.field(description="The course.")
     title: str = strawberry.field(description="At most 200 characters.")
     description: str = strawberry.field(default="", description="HTML; what is not safe is taken out.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="8 to 100 characters; repeating the request with it makes nothing twice."
+    )
 
 
 @strawberry.input(description="Changes of a module; fields left out stay.")
@@ -84,6 +90,7 @@ class UpdateModuleInput:
 @strawberry.input(description="A module.")
 class ModuleIdInput:
     id: strawberry.ID = strawberry.field(description="The module.")
+    expected_version: int | None = strawberry.field(default=None, description="Refuse if somebody changed it since.")
 
 
 @strawberry.input(description="The modules of a course in their new order.")
@@ -151,6 +158,9 @@ class CreateLessonInput:
     completion: CompletionRule | None = strawberry.field(default=UNSET, description="MARK_DONE by default.")
     video_threshold: Decimal | None = strawberry.field(default=UNSET, description="0 to 1; 0.95 by default.")
     blocks: list[BlockInput] = strawberry.field(default_factory=list, description="Content in order.")
+    idempotency_key: str | None = strawberry.field(
+        default=None, description="8 to 100 characters; repeating the request with it makes nothing twice."
+    )
 
 
 @strawberry.input(description="Changes of a lesson; fields left out stay.")
@@ -169,6 +179,7 @@ class UpdateLessonInput:
 @strawberry.input(description="A lesson.")
 class LessonIdInput:
     id: strawberry.ID = strawberry.field(description="The lesson.")
+    expected_version: int | None = strawberry.field(default=None, description="Refuse if somebody changed it since.")
 
 
 @strawberry.input(description="The lessons of a module in their new order.")
@@ -313,7 +324,9 @@ class AuthoringMutation:
         self, info: Info, input: Annotated[CourseIdInput, strawberry.argument(description="What to do.")]
     ) -> PublishCourseResult:
         catalog, mask = service(info)
-        row = await catalog.publish_course(ids.decode(ids.COURSE, input.id, mask))
+        row = await catalog.publish_course(
+            ids.decode(ids.COURSE, input.id, mask), expected_version=input.expected_version
+        )
         return CourseSuccess(course=Course(row=row))
 
     @strawberry.mutation(description="Hide a course from students; their progress waits.")
@@ -321,7 +334,9 @@ class AuthoringMutation:
         self, info: Info, input: Annotated[CourseIdInput, strawberry.argument(description="What to do.")]
     ) -> UnpublishCourseResult:
         catalog, mask = service(info)
-        row = await catalog.unpublish_course(ids.decode(ids.COURSE, input.id, mask))
+        row = await catalog.unpublish_course(
+            ids.decode(ids.COURSE, input.id, mask), expected_version=input.expected_version
+        )
         return CourseSuccess(course=Course(row=row))
 
     @strawberry.mutation(description="Delete a course; what learners did in it is kept.")
@@ -337,7 +352,9 @@ class AuthoringMutation:
         self, info: Info, input: Annotated[CopyCourseInput, strawberry.argument(description="What to do.")]
     ) -> CopyCourseResult:
         catalog, mask = service(info)
-        row = await catalog.copy_course(ids.decode(ids.COURSE, input.id, mask), title=input.title)
+        row = await catalog.copy_course(
+            ids.decode(ids.COURSE, input.id, mask), title=input.title, idempotency_key=input.idempotency_key
+        )
         return CourseSuccess(course=Course(row=row))
 
     @strawberry.mutation(description="Add a module at the end of a course.")
@@ -346,7 +363,10 @@ class AuthoringMutation:
     ) -> CreateModuleResult:
         catalog, mask = service(info)
         row = await catalog.create_module(
-            ids.decode(ids.COURSE, input.course_id, mask), title=input.title, description=input.description
+            ids.decode(ids.COURSE, input.course_id, mask),
+            title=input.title,
+            description=input.description,
+            idempotency_key=input.idempotency_key,
         )
         return ModuleSuccess(module=Module(row=row))
 
@@ -368,7 +388,7 @@ class AuthoringMutation:
         self, info: Info, input: Annotated[ModuleIdInput, strawberry.argument(description="What to do.")]
     ) -> DeleteModuleResult:
         catalog, mask = service(info)
-        await catalog.delete_module(ids.decode(ids.MODULE, input.id, mask))
+        await catalog.delete_module(ids.decode(ids.MODULE, input.id, mask), expected_version=input.expected_version)
         return DeleteSuccess(deleted_id=input.id)
 
     @strawberry.mutation(description="Put a course's modules in a new order.")
@@ -392,6 +412,7 @@ class AuthoringMutation:
             ids.decode(ids.MODULE, input.module_id, mask),
             fields_of(input, LESSON),
             blocks=blocks_of(input.blocks, mask),
+            idempotency_key=input.idempotency_key,
         )
         return LessonSuccess(lesson=Lesson(row=row))
 
@@ -413,7 +434,7 @@ class AuthoringMutation:
         self, info: Info, input: Annotated[LessonIdInput, strawberry.argument(description="What to do.")]
     ) -> DeleteLessonResult:
         catalog, mask = service(info)
-        await catalog.delete_lesson(ids.decode(ids.LESSON, input.id, mask))
+        await catalog.delete_lesson(ids.decode(ids.LESSON, input.id, mask), expected_version=input.expected_version)
         return DeleteSuccess(deleted_id=input.id)
 
     @strawberry.mutation(description="Put a module's lessons in a new order, or move lessons there.")

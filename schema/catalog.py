@@ -465,7 +465,7 @@ class CatalogQuery:
         sort = sort or CourseSort.NEWEST
         order = ORDERS[word(sort)]
         catalog, filters = info.context.catalog, wanted(filter, info.context.mask)
-        page = await catalog.courses(page_request(order.name, first, after, last, before), word(sort), filters)
+        page = await catalog.courses(page_request(order, first, after, last, before), word(sort), filters)
         made: CourseConnection = connection(
             CourseConnection,
             order.name,

@@ -405,7 +405,7 @@ class IdentityQuery:
             if value
         }
         identity = info.context.identity
-        page = await identity.users(page_request(order.name, first, after, last, before), word(sort), wanted)
+        page = await identity.users(page_request(order, first, after, last, before), word(sort), wanted)
         made: UserConnection = connection(
             UserConnection,
             order.name,

@@ -411,7 +411,7 @@ class LearningQuery:
         before: Before = None,
     ) -> EnrollmentConnection:
         learning, wanted = info.context.learning, filters_of(filter, info.context.mask)
-        page = await learning.my_enrollments(page_request(ORDER.name, first, after, last, before), wanted)
+        page = await learning.my_enrollments(page_request(ORDER, first, after, last, before), wanted)
         return enrollment_page(info, page, lambda: learning.count_my_enrollments(wanted))
 
     @strawberry.field(
@@ -427,7 +427,7 @@ class LearningQuery:
         before: Before = None,
     ) -> EnrollmentConnection:
         learning, wanted = info.context.learning, filters_of(filter, info.context.mask)
-        page = await learning.enrollments(page_request(ORDER.name, first, after, last, before), wanted)
+        page = await learning.enrollments(page_request(ORDER, first, after, last, before), wanted)
         return enrollment_page(info, page, lambda: learning.count_enrollments(wanted))
 
     @strawberry.field(description="How far the person who asks is in a course; null without an enrolment.")

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 
-from app.db.paging import DEFAULT_PAGE, MAX_PAGE, Page, PageRequest, decode_cursor, encode_cursor
+from app.db.paging import DEFAULT_PAGE, MAX_PAGE, Order, Page, PageRequest, decode_cursor, encode_cursor
 from app.errors import FieldProblem, Invalid
 
 Node = TypeVar("Node")
@@ -53,7 +53,9 @@ class Connection(Generic[Node]):
         return await self.count()
 
 
-def page_request(order: str, first: int | None, after: str | None, last: int | None, before: str | None) -> PageRequest:
+def page_request(
+    order: Order, first: int | None, after: str | None, last: int | None, before: str | None
+) -> PageRequest:
     """The page a client asks for in a list with this order.
 
     Raises Invalid: a size outside 1..100, both directions at once, a cursor of another list or order.

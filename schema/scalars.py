@@ -29,7 +29,7 @@ def read_time(value: object) -> datetime:
     """A moment with a time zone. Raises GraphQLError."""
     if isinstance(value, str) and RFC3339.match(value):
         try:
-            return datetime.fromisoformat(value)
+            return datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z, Python does not
         except ValueError:
             pass
     raise GraphQLError("Write the time as in RFC 3339, like 2026-11-24T08:30:00Z.")
@@ -37,10 +37,10 @@ def read_time(value: object) -> datetime:
 
 def read_decimal(value: object) -> PythonDecimal:
     """A finite decimal number of at most 20 characters, as a string or an integer. Raises GraphQLError."""
-    if isinstance(value, str | int) and not isinstance(value, bool) and len(str(value)) <= 20:
+    if isinstance(value, str | int) and not isinstance(value, bool):
         try:
-            number = PythonDecimal(value)
-        except InvalidOperation:
+            number = PythonDecimal(value if len(str(value)) <= 20 else "NaN")
+        except (InvalidOperation, ValueError):  # ValueError: Python writes no number of thousands of digits
             number = PythonDecimal("NaN")
         if number.is_finite():
             return number

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from typing import Any
 
+import orjson
 import pytest
+from sqlalchemy import text
 
+from app.catalog.statements import COURSE_FOR_UPDATE
+from app.db.statements import Statement
 from app.viewer import Role
 from tests.world import Person, World
 
@@ -92,6 +97,59 @@ async def test_a_repeated_request_with_a_key_makes_one_course_even_at_once(acme:
     other = await acme.ask(CREATE, as_=Role.INSTRUCTOR, i={**given, "title": "Otra"})
     assert other["createCourse"]["code"] == "IDEMPOTENCY_KEY_REUSED"
     assert await titles(acme, Role.ADMIN) == ["Una vez"]
+
+
+async def test_repeated_copies_modules_and_lessons_with_a_key_are_made_once(acme: World) -> None:
+    course = acme.id("crs", await acme.course(published=False))
+    query = "query($id: ID!) { course(id: $id) { modules { id } } }"
+    [module] = (await acme.ask(query, as_=Role.ADMIN, id=course))["course"]["modules"]
+    block = {"content": {"richText": {"html": "x"}}}
+    for name, kind, answer, given, other in (
+        ("copyCourse", "CopyCourseInput", "... on CourseSuccess { course { id } }", {"id": course}, {"title": "Z"}),
+        (
+            "createModule", "CreateModuleInput", "... on ModuleSuccess { module { id } }",
+            {"courseId": course, "title": "M"}, {"title": "Z"},
+        ),
+        (
+            "createLesson", "CreateLessonInput", "... on LessonSuccess { lesson { id } }",
+            {"moduleId": module["id"], "title": "L", "blocks": [block]}, {"blocks": []},
+        ),
+    ):  # fmt: skip
+        query, given = act(name, kind, answer), {**given, "idempotencyKey": f"key-of-{name}"}
+        answers = await asyncio.gather(*(acme.ask(query, as_=Role.INSTRUCTOR, i=given) for _ in range(3)))
+        assert len({str(answer[name]) for answer in answers}) == 1
+        assert answers[0][name]["__typename"].endswith("Success")
+        reused = await acme.ask(query, as_=Role.INSTRUCTOR, i={**given, **other})
+        assert reused[name]["code"] == "IDEMPOTENCY_KEY_REUSED"
+        short = await acme.ask(query, as_=Role.INSTRUCTOR, i={**given, "idempotencyKey": "short"})
+        assert short[name]["fields"] == [{"path": "input.idempotencyKey", "code": "TOO_SHORT"}]
+    assert await structure(acme, course) == [("Module 1", ["Lesson 1", "L"]), ("M", [])]
+    assert len(await titles(acme, Role.ADMIN)) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "which"),
+    [
+        ("publishCourse", "CourseIdInput", "course"),
+        ("unpublishCourse", "CourseIdInput", "course"),
+        ("deleteCourse", "CourseIdInput", "course"),
+        ("deleteModule", "ModuleIdInput", "module"),
+        ("deleteLesson", "LessonIdInput", "lesson"),
+    ],
+)
+async def test_what_somebody_changed_since_is_not_published_hidden_or_deleted(
+    acme: World, name: str, kind: str, which: str
+) -> None:
+    course = acme.id("crs", await acme.course(published=name != "publishCourse"))
+    query = "query($id: ID!) { course(id: $id) { id publishedAt modules { id lessons { id } } } }"
+    before = (await acme.ask(query, as_=Role.ADMIN, id=course))["course"]
+    module = before["modules"][0]
+    ids = {"course": course, "module": module["id"], "lesson": module["lessons"][0]["id"]}
+    stale = await acme.ask(act(name, kind), as_=Role.INSTRUCTOR, i={"id": ids[which], "expectedVersion": 9})
+    assert stale[name]["code"] == "VERSION_CONFLICT"
+    assert (await acme.ask(query, as_=Role.ADMIN, id=course))["course"] == before
+    done = await acme.ask(act(name, kind), as_=Role.INSTRUCTOR, i={"id": ids[which], "expectedVersion": 1})
+    assert done[name]["__typename"].endswith("Success")
 
 
 async def test_of_two_editors_with_the_same_version_one_wins(acme: World) -> None:
@@ -306,6 +364,43 @@ async def test_a_lesson_holds_every_kind_of_block_and_keeps_the_ids_it_is_given(
     assert none["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
+async def test_a_new_lesson_has_new_blocks_and_takes_none_from_another(acme: World) -> None:
+    course = acme.id("crs", await acme.course(published=False))
+    query = """query($id: ID!) { course(id: $id) { modules { id
+      lessons { title blocks { ... on RichTextBlock { id } } } } } }"""
+    [module] = (await acme.ask(query, as_=Role.ADMIN, id=course))["course"]["modules"]
+    block = {"content": {"richText": {"html": "x"}}}
+    for given in (module["lessons"][0]["blocks"][0]["id"], "nonsense", module["id"]):
+        answer = await acme.ask(
+            act("createLesson", "CreateLessonInput"), as_=Role.INSTRUCTOR,
+            i={"moduleId": module["id"], "title": "Nueva", "blocks": [block, {**block, "id": given}]},
+        )  # fmt: skip
+        assert answer["createLesson"]["fields"] == [{"path": "input.blocks.1.id", "code": "ID_INVALID"}]
+    assert (await acme.ask(query, as_=Role.ADMIN, id=course))["course"]["modules"] == [module]
+
+
+async def test_what_was_deleted_while_one_waited_for_it_is_not_there(acme: World) -> None:
+    course = await acme.course(published=False)
+    query = "query($id: ID!) { course(id: $id) { modules { id lessons { id } } } }"
+    data = await acme.ask(query, as_=Role.ADMIN, id=acme.id("crs", course))
+    module, lesson = data["course"]["modules"][0]["id"], data["course"]["modules"][0]["lessons"][0]["id"]
+    waiting = [
+        (act("createLesson", "CreateLessonInput"), {"moduleId": module, "title": "Tarde"}),
+        (act("updateModule", "UpdateModuleInput"), {"id": module, "title": "Tarde"}),
+        (act("updateLesson", "UpdateLessonInput"), {"id": lesson, "title": "Tarde"}),
+        (act("deleteLesson", "LessonIdInput"), {"id": lesson}),
+        (act("deleteModule", "ModuleIdInput"), {"id": module}),
+        (act("reorderLessons", "ReorderLessonsInput"), {"moduleId": module, "lessonIds": [lesson]}),
+    ]
+    async with acme.platform.database.tenant(acme.tenant.handle) as tx:
+        await tx.one(COURSE_FOR_UPDATE, "course", id=course)
+        asked = [asyncio.create_task(acme.ask(query, as_=Role.ADMIN, i=given)) for query, given in waiting]
+        await asyncio.sleep(0.5)
+        await tx.execute(Statement(text("UPDATE modules SET deleted_at = now()"), int))
+    answers = [next(iter((await task).values())) for task in asked]
+    assert [answer.get("code") for answer in answers] == ["NOT_FOUND"] * len(waiting)
+
+
 @pytest.mark.parametrize(
     "html",
     [
@@ -391,6 +486,32 @@ async def test_bad_pages_are_refused_with_their_places(acme: World) -> None:
     ):
         answer = await acme.post(PAGE, as_=Role.STUDENT, **page)
         assert answer["errors"][0]["extensions"]["fields"][0]["code"] == code
+
+
+def cursor(*values: object) -> str:
+    return urlsafe_b64encode(orjson.dumps(values)).rstrip(b"=").decode()
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        cursor("courses:newest"),
+        cursor("courses:newest", 1, 2),
+        cursor("courses:newest", None, None),
+        cursor("courses:newest", {"u": 5}, {"u": "0" * 32}),
+        cursor("courses:newest", {"d": "NaN"}, {"u": "0" * 32}),
+        cursor("courses:newest", {"t": "2026-01-01T00:00:00Z"}, {"u": "0" * 32}, 1),
+        cursor("courses:newest", {"t": "2026-01-01T00:00:00Z"}, {"t": "2026-01-01T00:00:00Z"}),
+        cursor("courses:title", "a", {"u": "0" * 32}),
+        cursor({"t": 1}),
+        cursor("courses:newest", {}, []),
+        "%%%",
+        "é\x00",
+    ],
+)
+async def test_a_forged_cursor_is_refused_and_nothing_breaks(acme: World, forged: str) -> None:
+    answer = await acme.post(PAGE, as_=Role.STUDENT, after=forged)
+    assert answer["errors"][0]["extensions"]["fields"][0]["code"] == "CURSOR_INVALID"
 
 
 async def test_statement_counts_are_the_same_for_2_and_200_courses(acme: World) -> None:

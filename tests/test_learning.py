@@ -7,6 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import pytest
+
+from app.catalog.statements import COURSE_FOR_UPDATE
+from app.learning import rules
 from app.viewer import Role
 from tests.world import Person, World
 
@@ -108,6 +112,14 @@ async def test_e10_twenty_tabs_make_one_enrolment_and_one_event(acme: World) -> 
     assert len(acme.mailbox.to(student.email)) == 1
 
 
+async def test_enrolling_does_not_wait_for_an_author_who_edits_the_course(acme: World) -> None:
+    course = await acme.course()
+    async with acme.platform.database.tenant(acme.tenant.handle) as tx:
+        await tx.one(COURSE_FOR_UPDATE, "course", id=course)
+        answer = await asyncio.wait_for(enroll(acme, acme.id("crs", course)), 2)
+    assert answer["__typename"] == "EnrollmentSuccess"
+
+
 async def test_e12_an_unpublished_course_makes_enrolments_inactive_and_loses_nothing(acme: World) -> None:
     course = acme.id("crs", await acme.course())
     await enroll(acme, course)
@@ -184,6 +196,57 @@ async def test_p2_a_phone_that_comes_back_late_changes_nothing_that_is_newer(acm
     assert data["progress"]["lessons"][0]["percent"] == 80
 
 
+async def test_a_completion_that_is_repeated_after_its_lesson_or_enrolment_is_gone_is_answered(acme: World) -> None:
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, second = await lessons_of(acme, course)
+    again = {lesson: {"lessonId": lesson, "clientEventId": str(uuid4())} for lesson in (first, second)}
+    for given in again.values():
+        done = await acme.ask(COMPLETE, as_=Role.STUDENT, input=given)
+        assert done["completeLesson"]["__typename"] == "CompleteLessonSuccess"
+    delete = "mutation($i: LessonIdInput!) { deleteLesson(input: $i) { __typename } }"
+    await acme.ask(delete, as_=Role.INSTRUCTOR, i={"id": first})
+    await acme.ask(UNENROLL, as_=Role.STUDENT, input={"courseId": course})
+    for given in again.values():
+        late = await acme.ask(COMPLETE, as_=Role.STUDENT, input=given)
+        assert late["completeLesson"]["code"] == "NOT_FOUND"
+
+
+async def test_an_event_identifier_stands_for_one_lesson_and_loses_nothing_of_another(acme: World) -> None:
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, second = await lessons_of(acme, course)
+    one = event(first)
+    answer = await sync(acme, [one, {**one, "lessonId": second}, one])
+    found = [(item["status"], item["code"]) for item in answer["results"]]
+    assert found == [("ACCEPTED", None), ("REJECTED", "EVENT_ID_REUSED"), ("DUPLICATE", None)]
+    reused = {"lessonId": second, "clientEventId": one["clientEventId"]}
+    refused = await acme.ask(COMPLETE, as_=Role.STUDENT, input=reused)
+    assert (refused["completeLesson"]["__typename"], refused["completeLesson"]["code"]) == (
+        "ConflictProblem", "EVENT_ID_REUSED",
+    )  # fmt: skip
+
+
+async def test_what_is_kept_of_a_lesson_is_bounded_and_it_can_still_be_completed(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "MAX_HISTORY", 8)
+    monkeypatch.setattr(rules, "LAST_WORDS", 1)
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, second = await lessons_of(acme, course)
+    heavy = {
+        "blockId": acme.id("blk", uuid4()), "watchedRanges": [{"start": n, "end": n + 0.1} for n in range(3)],
+        "spanStartedAt": "2026-01-01T00:00:00Z",
+    }  # fmt: skip
+    events = [event(first, "WATCHED", **heavy), *(event(first, "VIEWED") for _ in range(6))]
+    found = [item["code"] for item in (await sync(acme, events))["results"]]
+    assert found == [None] * 5 + ["HISTORY_FULL"] * 2
+    later = await sync(acme, [event(first, "VIEWED"), event(second, "VIEWED"), event(first), event(first)])
+    assert [item["code"] for item in later["results"]] == ["HISTORY_FULL", None, None, "HISTORY_FULL"]
+    assert later["courses"][0]["percent"] == 50
+
+
 async def test_p4_a_video_lesson_is_completed_by_watching_and_not_by_saying_so(acme: World) -> None:
     course = acme.id("crs", await acme.course())
     [lesson] = await lessons_of(acme, course, Role.INSTRUCTOR)
@@ -234,6 +297,75 @@ async def test_p7_optional_and_deleted_lessons_do_not_count_and_weights_do(acme:
     assert (data["progress"]["percent"], data["progress"]["totalLessons"]) == (75, 2)
     gone = await acme.ask(COMPLETE, as_=Role.STUDENT, input={"lessonId": lessons[1]})
     assert gone["completeLesson"]["code"] == "NOT_FOUND"
+
+
+@pytest.mark.parametrize("how", ["deleteLesson", "deleteModule", "updateLesson"])
+async def test_p7_who_had_done_everything_but_what_was_taken_out_completes_once(acme: World, how: str) -> None:
+    course = acme.id("crs", await acme.course(modules=2, lessons=1))
+    done, slow = await acme.person(Role.STUDENT), await acme.person(Role.STUDENT)
+    first, last = await lessons_of(acme, course)
+    for who in (done, slow):
+        await enroll(acme, course, who)
+    await acme.ask(COMPLETE, as_=done, input={"lessonId": first})
+    modules = await acme.ask("query($id: ID!) { course(id: $id) { modules { id } } }", as_=Role.ADMIN, id=course)
+    kind, given = {
+        "deleteLesson": ("LessonIdInput", {"id": last}),
+        "deleteModule": ("ModuleIdInput", {"id": modules["course"]["modules"][1]["id"]}),
+        "updateLesson": ("UpdateLessonInput", {"id": last, "isRequired": False}),
+    }[how]
+    await acme.ask(f"mutation($i: {kind}!) {{ {how}(input: $i) {{ __typename }} }}", as_=Role.INSTRUCTOR, i=given)
+    await acme.work()
+    await acme.work()
+    data = await acme.ask(PROGRESS, as_=done, id=course)
+    assert (data["progress"]["percent"], data["progress"]["completedAt"] is None) == (100, False)
+    assert (await acme.ask(PROGRESS, as_=slow, id=course))["progress"]["completedAt"] is None
+    assert await outbox(acme, "course_completed") == 1
+    assert len(acme.mailbox.to(done.email)) == 2
+    assert len(acme.mailbox.to(slow.email)) == 1
+
+
+async def test_p7_what_was_taken_out_during_an_absence_is_not_missed_on_return(acme: World) -> None:
+    course = acme.id("crs", await acme.course(lessons=2))
+    await enroll(acme, course)
+    first, last = await lessons_of(acme, course)
+    await acme.ask(COMPLETE, as_=Role.STUDENT, input={"lessonId": first})
+    await acme.ask(UNENROLL, as_=Role.STUDENT, input={"courseId": course})
+    delete = "mutation($i: LessonIdInput!) { deleteLesson(input: $i) { __typename } }"
+    await acme.ask(delete, as_=Role.INSTRUCTOR, i={"id": last})
+    await acme.work()
+    assert await outbox(acme, "course_completed") == 0
+    assert (await enroll(acme, course))["enrollment"]["status"] == "COMPLETED"
+    assert await outbox(acme, "course_completed") == 1
+
+
+async def test_p9_a_lesson_taken_out_while_its_learners_finish_completes_each_once(acme: World) -> None:
+    delete = "mutation($i: LessonIdInput!) { deleteLesson(input: $i) { __typename } }"
+    for _ in range(5):
+        course = acme.id("crs", await acme.course(lessons=3))
+        students = [await acme.person(Role.STUDENT) for _ in range(3)]
+        first, middle, last = await lessons_of(acme, course)
+        for student in students:
+            await enroll(acme, course, student)
+            await sync(acme, [event(first)], student)
+        before = await outbox(acme, "course_completed")
+        await asyncio.gather(
+            acme.ask(delete, as_=Role.INSTRUCTOR, i={"id": last}),
+            *(sync(acme, [event(middle)], student) for student in students),
+            acme.application.worker.sweep(0),
+        )
+        await acme.application.worker.sweep(0)
+        assert await outbox(acme, "course_completed") == before + len(students)
+
+
+async def test_leaving_a_course_sends_no_mail_and_leaves_no_job_that_fails(acme: World) -> None:
+    course = acme.id("crs", await acme.course())
+    student = await acme.person(Role.STUDENT)
+    await enroll(acme, course, student)
+    await acme.ask(UNENROLL, as_=student, input={"courseId": course})
+    await acme.work()
+    assert len(acme.mailbox.to(student.email)) == 1
+    pending = f"""SELECT count(*) FROM control.outbox WHERE done_at IS NULL AND tenant_id = '{acme.tenant.id}'"""
+    assert await acme.as_owner(pending) == [(0,)]
 
 
 async def test_p9_two_devices_that_finish_the_last_lessons_at_once_complete_the_course_once(acme: World) -> None:

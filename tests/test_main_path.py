@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from app.catalog.importing import import_olx
+from app.catalog.importing import check_olx, import_olx
 from app.catalog.olx import read_olx
-from app.errors import NotFound
+from app.errors import Invalid, NotFound
 from app.viewer import Role
 from tests.mailbox import token_in
 from tests.rules.test_olx import DEMO, folder, unit
@@ -88,5 +88,23 @@ async def test_an_import_for_an_unknown_instructor_writes_nothing(acme: World, t
     student = await acme.person(Role.STUDENT)
     for email in ("nobody@example.org", student.email):
         with pytest.raises(NotFound):
+            await check_olx(acme.platform.database, acme.tenant, email, course)
+        with pytest.raises(NotFound):
             await import_olx(acme.platform.database, acme.tenant, email, course)
+    assert (await acme.ask("{ courses { totalCount } }", as_=Role.ADMIN))["courses"]["totalCount"] == 0
+
+
+async def test_a_dry_run_refuses_what_the_import_would_refuse_and_writes_nothing(acme: World, tmp_path: Any) -> None:
+    teacher = await acme.some(Role.INSTRUCTOR)
+    long, many = f"<html><p>{'x' * 250_001}</p></html>", "<html><p>x</p></html>" * 201
+    for number, (parts, path) in enumerate(
+        ((long, "modules.1.lessons.1.blocks.0.html"), (many, "modules.1.lessons.1.blocks"))
+    ):
+        course = read_olx(folder(tmp_path / str(number), {"course.xml": unit(parts)}))
+        for attempt in (check_olx, import_olx):
+            with pytest.raises(Invalid) as refused:
+                await attempt(acme.platform.database, acme.tenant, teacher.email, course)
+            assert [field.path for field in refused.value.fields] == [path]
+    fine = read_olx(folder(tmp_path / "fine", {"course.xml": unit("<html><p>x</p></html>")}))
+    await check_olx(acme.platform.database, acme.tenant, teacher.email, fine)
     assert (await acme.ask("{ courses { totalCount } }", as_=Role.ADMIN))["courses"]["totalCount"] == 0

@@ -7,12 +7,17 @@ from uuid import UUID
 
 from app.catalog.olx import OlxBlock, OlxCourse
 from app.catalog.outline import BlockOutline, CourseOutline, LessonOutline, ModuleOutline
-from app.catalog.service import CatalogService
+from app.catalog.service import CatalogService, outline_rows
 from app.catalog.statements import TEACHER_BY_EMAIL
 from app.db.database import Database, Operation
-from app.errors import NotFound
 from app.tenancy.records import Tenant
 from app.viewer import Role, Viewer
+
+
+async def check_olx(database: Database, tenant: Tenant, instructor_email: str, course: OlxCourse) -> None:
+    """Raise what ``import_olx`` would raise, and write nothing."""
+    await _teacher(Operation(database, tenant.handle), instructor_email)
+    outline_rows(outline_of(course))
 
 
 async def import_olx(database: Database, tenant: Tenant, instructor_email: str, course: OlxCourse) -> UUID:
@@ -21,12 +26,14 @@ async def import_olx(database: Database, tenant: Tenant, instructor_email: str, 
     Raises: NotFound (no such instructor), Invalid (a block that is too large; the path names it).
     """
     db = Operation(database, tenant.handle)
-    async with db.write() as tx:
-        teacher = await tx.scalar(TEACHER_BY_EMAIL, email=instructor_email.strip().lower())
-    if teacher is None:
-        raise NotFound("instructor")
+    teacher = await _teacher(db, instructor_email)
     viewer = Viewer(teacher, tenant.id, None, Role.ADMIN)
     return await CatalogService(db, viewer).write_outline(outline_of(course), teacher)
+
+
+async def _teacher(db: Operation, email: str) -> UUID:
+    async with db.write() as tx:
+        return await tx.one(TEACHER_BY_EMAIL, "instructor", email=email.strip().lower())
 
 
 def outline_of(course: OlxCourse) -> CourseOutline:

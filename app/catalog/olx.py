@@ -20,9 +20,12 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from app.i18n import message
+from app.identity.validators import InvalidValue, url
 
 MAX_FILE = 5_000_000  # bytes
 MAX_COURSE = 200_000_000
+DAY = 86_400  # seconds
+MAX_ABOUT = 12_000  # characters: with what cleaning adds to links it stays a description (``rules.DESCRIPTION``)
 NAME = re.compile(r"^[\w.@+:-]{1,255}$")
 STATIC = re.compile(r"[\"'(](?:\./)?/static/([^\"')\s?#]+)")
 UNSAFE = re.compile(r"<\s*(script|style|iframe|form|object|embed)\b", re.IGNORECASE)
@@ -44,7 +47,9 @@ XML_INVALID = message("the file is not well-formed XML: {problem}")
 PATH_ESCAPES = message("the name {name} leads out of the course's folder")
 TOO_LARGE = message("the file is larger than {maximum} bytes")
 NOT_A_COURSE = message("the folder has no course.xml that names a course")
-CIRCLE = message("the course refers to itself in a circle")
+REPEATED = message("the course refers to it more than once or in a circle; each reference needs a file of its own")
+TOO_DEEP = message("elements or files are nested too deeply")
+ABOUT_CUT = message("was too long for a description; only its beginning was kept")
 
 
 class OlxProblem(Exception):
@@ -117,7 +122,10 @@ class OlxCourse:
 
 def read_olx(folder: Path) -> OlxCourse:
     """Read the course in a folder (the one with ``course.xml``). Raises OlxRefused."""
-    return _Reader(folder).course()
+    try:
+        return _Reader(folder).course()
+    except RecursionError:
+        raise OlxRefused((OlxProblem("OLX_TOO_DEEP", "course.xml", TOO_DEEP),)) from None
 
 
 class _Reader:
@@ -126,12 +134,12 @@ class _Reader:
         self._problems: list[OlxProblem] = []
         self._losses: list[Loss] = []
         self._components: Counter[str] = Counter()
-        self._open: set[Path] = set()
+        self._seen: set[Path] = set()
         self._bytes = 0
         self._assets: set[str] = set()
 
     def course(self) -> OlxCourse:
-        top = self._xml("course.xml", "course.xml") if (self._root / "course.xml").is_file() else None
+        top = self._xml("course.xml", "course.xml") if _is_file(self._root / "course.xml") else None
         if top is None or top.tag != "course":
             self._note("OLX_NOT_A_COURSE", "course.xml", NOT_A_COURSE)
             raise OlxRefused(tuple(self._problems))
@@ -140,13 +148,14 @@ class _Reader:
         modules = tuple(self._chapter(child) for child in self._children(course, "chapter", "course"))
         self._policies(course)
         self._missing_assets()
+        description = self._about("overview") or self._about("short_description")
         if self._problems:
             raise OlxRefused(tuple(self._problems))
         return OlxCourse(
             key=key,
             title=course.get("display_name") or key or "Open edX",
             language=_language(course.get("language")),
-            description_html=self._about("overview") or self._about("short_description"),
+            description_html=description,
             modules=modules,
             losses=tuple(self._losses),
             components=dict(self._components),
@@ -192,12 +201,12 @@ class _Reader:
         if name is None or len(node) or (node.text or "").strip():
             return node
         path = self._inside(node.tag, name, ".xml")
-        if path is None or not path.is_file():
+        if path is None or not _is_file(path):
             if set(node.keys()) <= {"url_name", "org", "course"} and path is not None:
                 self._note("OLX_FILE_MISSING", f"{node.tag}/{name}.xml", FILE_MISSING, referrer=referrer)
             return node
-        if path in self._open:
-            self._note("OLX_CIRCLE", f"{node.tag}/{name}.xml", CIRCLE)
+        if path in self._seen:
+            self._note("OLX_REPEATED", f"{node.tag}/{name}.xml", REPEATED)
             return node
         found = self._xml(f"{node.tag}/{name}.xml", referrer)
         if found is None:
@@ -240,13 +249,15 @@ class _Reader:
             self._lose(source, f"<{tag}>", UNSAFE_LOST, "low" if tag == "style" else "medium")
         self._assets.update(STATIC.findall(text))
         yield OlxBlock(source, "rich_text", _title(node, ""), {"html": text})
-        for index, url in enumerate(EMBEDDABLE.findall(text)):
-            yield OlxBlock(f"{source}#{index}", "embed", "", {"url": url.replace("&amp;", "&"), "height": 480})
+        for index, found in enumerate(EMBEDDABLE.findall(text)):
+            address = _address(found.replace("&amp;", "&"))
+            if address is not None:
+                yield OlxBlock(f"{source}#{index}", "embed", "", {"url": address, "height": 480})
 
     def _video(self, node: Element) -> Iterator[OlxBlock]:
         source = _source(node)
-        url = self._video_url(node)
-        if url is None:
+        address = self._video_url(node)
+        if address is None:
             self._lose(source, "video", NOT_SUPPORTED, "high")
             return
         if node.get("transcripts") not in {None, "", "{}"} or node.find("transcript") is not None:
@@ -254,24 +265,17 @@ class _Reader:
         duration = _clock(node.get("end_time")) - _clock(node.get("start_time"))
         asset = node.find("video_asset")
         if duration <= 0 and asset is not None:
-            duration = int(float(asset.get("duration") or 0))
-        yield OlxBlock(
-            source,
-            "video",
-            _title(node, ""),
-            {"url": url, "duration_seconds": duration if duration > 0 else None, "captions_url": None},
-        )
+            duration = _seconds(asset.get("duration"))
+        known = duration if 0 < duration <= DAY else None
+        content = {"url": address, "duration_seconds": known, "captions_url": None}
+        yield OlxBlock(source, "video", _title(node, ""), content)
 
     def _video_url(self, node: Element) -> str | None:
         youtube = node.get("youtube_id_1_0") or (node.get("youtube") or "").rpartition(":")[2]
         if youtube and re.fullmatch(r"[\w-]{5,20}", youtube):
             return f"https://www.youtube.com/watch?v={youtube}"
-        try:
-            sources = json.loads(node.get("html5_sources") or "[]")
-        except ValueError:
-            sources = []
-        sources += [source.get("src") for source in node.iter("source")]
-        return next((str(found) for found in sources if str(found).startswith("https://")), None)
+        sources = [*_list(node.get("html5_sources")), *(source.get("src") for source in node.iter("source"))]
+        return next((address for found in sources if (address := _address(str(found))) is not None), None)
 
     def _problem(self, node: Element) -> Iterator[OlxBlock]:
         kinds = sorted({child.tag for child in node.iter() if RESPONSE.match(child.tag)}) or ["problem"]
@@ -289,10 +293,10 @@ class _Reader:
 
     def _lti(self, node: Element) -> Iterator[OlxBlock]:
         self._lose(_source(node), node.tag, REDUCED, "high")
-        url = node.get("launch_url") or ""
-        if url.startswith("https://"):
-            title = escape(_title(node, url))
-            html = f'<p><a href="{escape(url)}">{title}</a></p>'
+        address = _address(node.get("launch_url") or "")
+        if address is not None:
+            title = escape(_title(node, address))
+            html = f'<p><a href="{escape(address)}">{title}</a></p>'
             yield OlxBlock(_source(node), "rich_text", _title(node, ""), {"html": html})
 
     def _text_of(self, node: Element) -> Iterator[OlxBlock]:
@@ -307,11 +311,7 @@ class _Reader:
     def _choices(self, node: Element) -> Iterator[OlxBlock]:
         self._lose(_source(node), node.tag, REDUCED, "medium")
         question = node.get("question") or node.get("block_name") or ""
-        try:
-            answers = json.loads(node.get("answers") or "[]") + json.loads(node.get("questions") or "[]")
-        except ValueError:
-            answers = []
-        labels = [_label(item) for item in answers]
+        labels = [_label(item) for item in (*_list(node.get("answers")), *_list(node.get("questions")))]
         items = "".join(f"<li>{escape(label)}</li>" for label in labels)
         html = f"<p>{escape(question)}</p><ul>{items}</ul>"
         yield OlxBlock(_source(node), "rich_text", _title(node, ""), {"html": html})
@@ -322,36 +322,44 @@ class _Reader:
         name = course.get("url_name") or "course"
         for kind in ("grading_policy", "policy"):
             path = self._inside(f"policies/{name}", kind, ".json")
-            if path is not None and path.is_file():
+            if path is not None and _is_file(path):
                 self._lose(f"policies/{name}/{kind}.json", kind, POLICY_LOST, "medium")
         for attribute in ("start", "end", "enrollment_start", "enrollment_end", "user_partitions", "lti_passports"):
             if course.get(attribute):
                 self._lose(_source(course), attribute, POLICY_LOST, "low")
 
     def _about(self, name: str) -> str:
-        path = self._root / "about" / f"{name}.html"
-        text = self._read(path, f"about/{name}.html", "course.xml") if path.is_file() else ""
-        return (text or "")[:20_000]
+        path = self._inside("about", name, ".html")
+        if path is None or not _is_file(path):
+            return ""
+        text = self._read(path, f"about/{name}.html", "course.xml") or ""
+        if len(text) > MAX_ABOUT:
+            self._lose(f"about/{name}.html", name, ABOUT_CUT, "medium")
+        return text[:MAX_ABOUT]
 
     def _missing_assets(self) -> None:
         for name in sorted(self._assets):
-            there = (self._root / "static" / name).is_file()
+            there = _is_file(self._root / "static" / name)
             self._lose(f"static/{name}", "static file", ASSET_LINK if there else ASSET_MISSING, "medium")
 
     # --- files
 
     def _inside(self, folder: str, name: str, suffix: str) -> Path | None:
         """The path of a file of the course, or None (noted) when its name leads out of the folder."""
-        path = (self._root / folder / f"{name}{suffix}").resolve()
+        path = _resolved(self._root / folder / f"{name}{suffix}")
         if not all(NAME.match(part) for part in name.split("/")) or ".." in name or self._root not in path.parents:
             self._note("OLX_PATH_ESCAPES", folder, PATH_ESCAPES, name=name[:100])
             return None
         return path
 
     def _read(self, path: Path | None, shown: str, referrer: str) -> str | None:
+        found = self._bytes_of(path, shown, referrer)
+        return None if found is None else found.decode("utf-8-sig", errors="replace")
+
+    def _bytes_of(self, path: Path | None, shown: str, referrer: str) -> bytes | None:
         if path is None:
             return None
-        if not path.is_file():
+        if not _is_file(path):
             self._note("OLX_FILE_MISSING", shown, FILE_MISSING, referrer=referrer)
             return None
         size = path.stat().st_size
@@ -359,20 +367,20 @@ class _Reader:
         if size > MAX_FILE or self._bytes > MAX_COURSE:
             self._note("OLX_TOO_LARGE", shown, TOO_LARGE, maximum=MAX_FILE)
             return None
-        return path.read_text(encoding="utf-8", errors="replace")
+        return path.read_bytes()
 
     def _xml(self, shown: str, referrer: str) -> Element | None:
-        path = (self._root / shown).resolve()
+        path = _resolved(self._root / shown)
         if self._root not in path.parents:
             self._note("OLX_PATH_ESCAPES", shown, PATH_ESCAPES, name=shown)
             return None
-        text = self._read(path, shown, referrer)
-        if text is None:
+        content = self._bytes_of(path, shown, referrer)  # bytes: an XML file says itself how it is encoded
+        if content is None:
             return None
-        self._open.add(path)
+        self._seen.add(path)
         try:
-            found: Element = fromstring(text, forbid_dtd=True)
-        except (ParseError, DefusedXmlException, ValueError) as error:
+            found: Element = fromstring(content, forbid_dtd=True)
+        except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
             self._note("OLX_XML_INVALID", shown, XML_INVALID, problem=str(error)[:200])
             return None
         return found
@@ -389,7 +397,7 @@ def _source(node: Element) -> str:
 
 
 def _title(node: Element, default: str) -> str:
-    return " ".join((node.get("display_name") or default).split())[:200]
+    return " ".join((node.get("display_name") or "").split())[:200] or default
 
 
 def _inner(node: Element) -> str:
@@ -402,10 +410,51 @@ def _label(item: Any) -> str:
     return str(shown.get("label", "")) if isinstance(shown, dict) else str(shown)
 
 
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; no, when its name cannot be one."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _resolved(path: Path) -> Path:
+    """Where a path leads to; the root of everything, outside every course, when it leads in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return Path("/")
+
+
+def _address(text: str) -> str | None:
+    """A usable https address, or None."""
+    try:
+        return url(text)
+    except InvalidValue:
+        return None
+
+
+def _list(text: str | None) -> list[Any]:
+    """The items of a list in JSON; none of anything else."""
+    try:
+        found = json.loads(text or "[]")
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _seconds(text: str | None) -> int:
+    """Whole seconds of a decimal number; 0 for anything else."""
+    try:
+        return int(float(text or 0))
+    except (ValueError, OverflowError):
+        return 0
+
+
 def _clock(text: str | None) -> int:
     """Seconds of ``hh:mm:ss``; 0 for anything else."""
     parts = (text or "").split(":")
-    if len(parts) != 3 or not all(part.isdigit() for part in parts):
+    if len(parts) != 3 or not all(re.fullmatch("[0-9]{1,4}", part) for part in parts):
         return 0
     hours, minutes, seconds = map(int, parts)
     return hours * 3600 + minutes * 60 + seconds

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from uuid import UUID
 
 import nh3
 
+from app.catalog.nesting import nesting_work
 from app.identity.validators import Checks, InvalidValue, line, text, url
 
 Key = TypeVar("Key")
 
 TITLE, DESCRIPTION, RICH_TEXT, QUIZ = 200, 20_000, 250_000, 60_000
+NESTING = 500_000  # open elements, summed over all tags; whole pages of real courses have 30,000
 MODULES, LESSONS, BLOCKS, TAGS, INSTRUCTORS = 200, 200, 200, 20, 10
 LEVELS = ("beginner", "intermediate", "advanced", "all")
 COMPLETIONS = ("view", "mark_done", "video_coverage")
@@ -31,8 +33,11 @@ def rich_text(value: str, *, maximum: int = RICH_TEXT) -> str:
     """HTML that is safe to show: no script, style, form or frame, no event handler, only safe addresses."""
     if len(value) > maximum * 4:
         raise InvalidValue("TOO_LONG", "may have at most {maximum} characters", maximum=maximum)
+    html = value.replace("\x00", "")
+    if nesting_work(html) > NESTING:
+        raise InvalidValue("HTML_TOO_DEEP", "has too many elements inside each other; write it flatter")
     clean = nh3.clean(
-        value.replace("\x00", ""),
+        html,
         tags=set(_TAGS),
         attributes={tag: set(names) for tag, names in _ATTRIBUTES.items()},
         url_schemes={"http", "https", "mailto", "tel"},
@@ -76,14 +81,14 @@ def between(value: int, *, minimum: int, maximum: int) -> int:
 
 
 def threshold(value: str | Decimal) -> Decimal:
-    """A share from 0 to 1 with at most three decimals."""
+    """A share from 0.001 to 1; three decimals of it are kept, so that none rounds to nothing."""
     try:
         share = Decimal(value)
     except InvalidOperation as error:
         raise InvalidValue("NUMBER_INVALID", "is not a number; write it like 0.95") from error
-    if not share.is_finite() or not 0 < share <= 1:
-        raise InvalidValue("OUT_OF_RANGE", "must be between {minimum} and {maximum}", minimum=0, maximum=1)
-    return share.quantize(Decimal("0.001"))
+    if not share.is_finite() or not Decimal("0.001") <= share <= 1:
+        raise InvalidValue("OUT_OF_RANGE", "must be between {minimum} and {maximum}", minimum="0.001", maximum=1)
+    return share.quantize(Decimal("0.001"), ROUND_DOWN)
 
 
 def tags(values: Sequence[str]) -> list[str]:
@@ -147,19 +152,22 @@ def block_content(check: Checks, kind: str, given: Mapping[str, Any], path: str)
         case "video":
             clean["url"] = check(f"{path}.url", url, given.get("url") or "")
             seconds = given.get("duration_seconds")
-            clean["duration_seconds"] = (
-                check(f"{path}.durationSeconds", between, seconds, minimum=1, maximum=86_400) if seconds else None
-            )
+            if seconds is not None:
+                seconds = check(f"{path}.durationSeconds", between, seconds, minimum=1, maximum=86_400)
+            clean["duration_seconds"] = seconds
             captions = given.get("captions_url")
             clean["captions_url"] = check(f"{path}.captionsUrl", url, captions) if captions else None
         case "file":
             clean["url"] = check(f"{path}.url", url, given.get("url") or "")
             clean["filename"] = check(f"{path}.filename", line, given.get("filename") or "", minimum=1, maximum=255)
             clean["media_type"] = check(f"{path}.mediaType", line, given.get("media_type") or "", maximum=100) or None
-            clean["size_bytes"] = given.get("size_bytes")
+            size = given.get("size_bytes")
+            if size is not None:
+                size = check(f"{path}.sizeBytes", between, size, minimum=0, maximum=2**31 - 1)
+            clean["size_bytes"] = size
         case "embed":
             clean["url"] = check(f"{path}.url", embed_url, given.get("url") or "")
-            clean["height"] = check(f"{path}.height", between, given.get("height") or 480, minimum=50, maximum=4000)
+            clean["height"] = check(f"{path}.height", between, given.get("height", 480), minimum=50, maximum=4000)
         case "quiz":
             clean["question_kind"] = check(f"{path}.questionKind", line, given.get("question_kind") or "", maximum=200)
             clean["source"] = check(f"{path}.source", text, given.get("source") or "", maximum=QUIZ)

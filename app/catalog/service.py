@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,9 @@ from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, Modu
 from app.db import idempotency
 from app.db.database import Operation
 from app.db.ids import new_id
+from app.db.outbox import publish
 from app.db.paging import Page, PageRequest, key_params, page_of
+from app.db.statements import Statement
 from app.db.transaction import Tx
 from app.errors import Conflict, Forbidden, NotFound
 from app.identity.validators import Checks, line
@@ -38,7 +41,19 @@ LESSON_DEFAULTS: dict[str, Any] = {
     "completion": "mark_done",
     "video_threshold": rules.threshold("0.95"),
 }
+LESS_TO_DO = "course_less_to_do"  # a required lesson went away
+COPIED = 100  # lessons whose blocks are copied at a time: as many as a read of blocks returns whole
 Block = Mapping[str, Any]  # kind, title, id (optional), and the fields of its kind
+
+
+@dataclass(frozen=True, slots=True)
+class OutlineRows:
+    """A course with everything in it, as rows to insert."""
+
+    course: dict[str, Any]
+    modules: list[dict[str, Any]]
+    lessons: list[dict[str, Any]]
+    blocks: list[dict[str, Any]]
 
 
 class CatalogService:
@@ -157,15 +172,13 @@ class CatalogService:
         user_id = self.viewer.require(Action.EDIT_COURSES)
         check = Checks()
         fields = {**COURSE_DEFAULTS, **rules.course_fields(check, {"title": "", **given})}
-        key = check("input.idempotencyKey", line, idempotency_key, minimum=8, maximum=100) if idempotency_key else None
+        key = _key(check, idempotency_key)
         check.done()
         teachers = list(instructor_ids or [user_id])
         async with self.db.write() as tx:
-            payload = [fields, teachers]
-            if key is not None:
-                first = await idempotency.recall(tx, user_id, key, "createCourse", payload)
-                if first is not None:
-                    return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=first)
+            first = await _recalled(tx, user_id, key, "createCourse", [fields, teachers])
+            if first is not None:
+                return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=first)
             course_id = new_id()
             await tx.execute(sql.ADD_COURSE, id=course_id, viewer_id=user_id, copied_from=None, **fields)
             await self._set_instructors(tx, course_id, teachers)
@@ -194,24 +207,24 @@ class CatalogService:
                 await self._set_instructors(tx, course_id, instructor_ids)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
 
-    async def publish_course(self, course_id: UUID) -> CourseRow:
+    async def publish_course(self, course_id: UUID, *, expected_version: int | None = None) -> CourseRow:
         """Make a course visible to students; publishing a published one changes nothing.
 
-        Raises: NotFound, Forbidden (not its instructor), Conflict (COURSE_EMPTY: no lessons).
+        Raises: NotFound, Forbidden (not its instructor), Conflict (COURSE_EMPTY: no lessons; VERSION_CONFLICT).
         """
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
-            await self._own_course(tx, course_id)
+            await self._own_course(tx, course_id, expected_version)
             if not await tx.scalar(sql.HAS_LESSONS, id=course_id):
                 raise Conflict("a course needs at least one lesson before it is published", code="COURSE_EMPTY")
             await tx.execute(sql.PUBLISH, id=course_id)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
 
-    async def unpublish_course(self, course_id: UUID) -> CourseRow:
-        """Hide a course from students; enrolments and progress wait. Raises: NotFound, Forbidden."""
+    async def unpublish_course(self, course_id: UUID, *, expected_version: int | None = None) -> CourseRow:
+        """Hide a course from students; enrolments and progress wait. Raises: NotFound, Forbidden, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
-            await self._own_course(tx, course_id)
+            await self._own_course(tx, course_id, expected_version)
             await tx.execute(sql.UNPUBLISH, id=course_id)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
 
@@ -223,16 +236,22 @@ class CatalogService:
             await tx.execute(sql.DELETE_COURSE, id=course_id)
         return course_id
 
-    async def copy_course(self, course_id: UUID, *, title: str | None = None) -> CourseRow:
+    async def copy_course(
+        self, course_id: UUID, *, title: str | None = None, idempotency_key: str | None = None
+    ) -> CourseRow:
         """A draft with the same modules, lessons and blocks, taught by the viewer; learners are not copied.
 
-        Raises: NotFound, Forbidden, Invalid.
+        Raises: NotFound, Forbidden, Invalid, Conflict (IDEMPOTENCY_KEY_REUSED).
         """
         user_id = self.viewer.require(Action.EDIT_COURSES)
         check = Checks()
         chosen = check("input.title", line, title, minimum=1, maximum=rules.TITLE) if title is not None else None
+        key = _key(check, idempotency_key)
         check.done()
         async with self.db.write() as tx:
+            first = await _recalled(tx, user_id, key, "copyCourse", [course_id, chosen])
+            if first is not None:
+                return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=first)
             source = await self._own_course(tx, course_id)
             values = {name: getattr(source, name) for name in sql.COURSE_FIELDS}
             values["title"] = chosen or source.title
@@ -240,12 +259,13 @@ class CatalogService:
             await tx.execute(sql.ADD_COURSE, id=copy_id, viewer_id=user_id, copied_from=course_id, **values)
             await tx.execute(sql.ADD_INSTRUCTOR, course_id=copy_id, user_id=user_id, position=1)
             await self._copy_structure(tx, course_id, copy_id)
+            if key is not None:
+                await idempotency.settle(tx, user_id, key, copy_id)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=copy_id)
 
     async def _copy_structure(self, tx: Tx, source: UUID, target: UUID) -> None:
         modules = await tx.all(sql.MODULES_BY_COURSE, ids=[source])
         lessons = await tx.all(sql.LESSONS_BY_MODULE, ids=[module.id for module in modules])
-        blocks = await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson.id for lesson in lessons])
         made = {old: new_id() for old in (*(row.id for row in modules), *(row.id for row in lessons))}
         await tx.execute_many(
             sql.ADD_MODULE,
@@ -263,14 +283,16 @@ class CatalogService:
                 for row in lessons
             ],
         )  # fmt: skip
-        await tx.execute_many(
-            sql.ADD_BLOCK,
-            [
-                {"id": new_id(), "lesson_id": made[b.lesson_id], "position": b.position, "kind": b.kind,
-                 "title": b.title, "content": Jsonb(b.content)}
-                for b in blocks
-            ],
-        )  # fmt: skip
+        for start in range(0, len(lessons), COPIED):
+            blocks = await tx.all(sql.BLOCKS_BY_LESSON, ids=[row.id for row in lessons[start : start + COPIED]])
+            await tx.execute_many(
+                sql.ADD_BLOCK,
+                [
+                    {"id": new_id(), "lesson_id": made[b.lesson_id], "position": b.position, "kind": b.kind,
+                     "title": b.title, "content": Jsonb(b.content)}
+                    for b in blocks
+                ],
+            )  # fmt: skip
 
     async def write_outline(self, outline: CourseOutline, instructor_id: UUID) -> UUID:
         """Write a whole course as a draft in one transaction: it comes in whole or not at all.
@@ -278,51 +300,34 @@ class CatalogService:
         Raises: Forbidden, Invalid (the path names the module, lesson and block).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        check = Checks()
-        given = {name: getattr(outline, name) for name in sql.COURSE_FIELDS}
-        fields = {**COURSE_DEFAULTS, **rules.course_fields(check, given, "course")}
-        course_id = new_id()
-        modules: list[dict[str, Any]] = []
-        lessons: list[dict[str, Any]] = []
-        blocks: list[dict[str, Any]] = []
-        for m, module in enumerate(outline.modules, 1):
-            path = f"modules.{m}"
-            title = check(f"{path}.title", line, module.title, minimum=1, maximum=rules.TITLE)
-            row = {"id": new_id(), "course_id": course_id, "title": title, "description": "", "position": m}
-            modules.append(row)
-            for n, lesson in enumerate(module.lessons, 1):
-                lesson_id = new_id()
-                lessons.append(
-                    {"id": lesson_id, "course_id": course_id, "module_id": row["id"], "position": n}
-                    | _outlined(check, lesson, f"{path}.lessons.{n}")
-                )
-                for position, block in enumerate(lesson.blocks, 1):
-                    where = f"{path}.lessons.{n}.blocks.{position}"
-                    blocks.append(
-                        _block_row(
-                            check,
-                            lesson_id,
-                            position,
-                            {**block.content, "kind": block.kind, "title": block.title},
-                            where,
-                        )
-                    )
-        check.done()
+        rows = outline_rows(outline)
+        course_id: UUID = rows.course["id"]
         async with self.db.write() as tx:
-            await tx.execute(sql.ADD_COURSE, id=course_id, viewer_id=instructor_id, copied_from=None, **fields)
+            await tx.execute(sql.ADD_COURSE, viewer_id=instructor_id, copied_from=None, **rows.course)
             await tx.execute(sql.ADD_INSTRUCTOR, course_id=course_id, user_id=instructor_id, position=1)
-            await tx.execute_many(sql.ADD_MODULE, modules)
-            await tx.execute_many(sql.ADD_LESSON, lessons)
-            await tx.execute_many(sql.ADD_BLOCK, blocks)
+            await tx.execute_many(sql.ADD_MODULE, rows.modules)
+            await tx.execute_many(sql.ADD_LESSON, rows.lessons)
+            await tx.execute_many(sql.ADD_BLOCK, rows.blocks)
         return course_id
 
     # --- modules
 
-    async def create_module(self, course_id: UUID, *, title: str, description: str = "") -> ModuleRow:
-        """Add a module at the end. Raises: NotFound, Forbidden, Invalid, Conflict (TOO_MANY)."""
-        self.viewer.require(Action.EDIT_COURSES)
-        title, description = _titled(title, description)
+    async def create_module(
+        self, course_id: UUID, *, title: str, description: str = "", idempotency_key: str | None = None
+    ) -> ModuleRow:
+        """Add a module at the end.
+
+        Raises: NotFound, Forbidden, Invalid, Conflict (TOO_MANY, IDEMPOTENCY_KEY_REUSED).
+        """
+        user_id = self.viewer.require(Action.EDIT_COURSES)
+        check = Checks()
+        title, description = _titled(check, title, description)
+        key = _key(check, idempotency_key)
+        check.done()
         async with self.db.write() as tx:
+            first = await _recalled(tx, user_id, key, "createModule", [course_id, title, description])
+            if first is not None:
+                return await tx.one(sql.MODULE, "module", id=first)
             await self._own_course(tx, course_id)
             present = await tx.all(sql.MODULE_PLACES, id=course_id)
             _room(len(present), rules.MODULES)
@@ -332,6 +337,8 @@ class CatalogService:
                 position=len(present) + 1,
             )  # fmt: skip
             await tx.execute(sql.TOUCH_COURSE, id=course_id)
+            if key is not None:
+                await idempotency.settle(tx, user_id, key, module_id)
             return await tx.one(sql.MODULE, "module", id=module_id)
 
     async def update_module(
@@ -340,22 +347,27 @@ class CatalogService:
         """Change a module's title or description. Raises: NotFound, Forbidden, Invalid, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
-            await self._own_course(tx, await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id))
+            await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
             module = await tx.one(sql.MODULE, "module", id=module_id)
             _fresh(module.version, expected_version)
+            check = Checks()
             title, description = _titled(
-                module.title if title is None else title, module.description if description is None else description
+                check,
+                module.title if title is None else title,
+                module.description if description is None else description,
             )
+            check.done()
             await tx.execute(sql.UPDATE_MODULE, id=module_id, title=title, description=description)
             return await tx.one(sql.MODULE, "module", id=module_id)
 
-    async def delete_module(self, module_id: UUID) -> UUID:
-        """Take a module and its lessons away. Raises: NotFound, Forbidden."""
+    async def delete_module(self, module_id: UUID, *, expected_version: int | None = None) -> UUID:
+        """Take a module and its lessons away. Raises: NotFound, Forbidden, Conflict (VERSION_CONFLICT)."""
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
-            course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
-            await self._own_course(tx, course_id)
+            course_id = await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
+            _fresh((await tx.one(sql.MODULE, "module", id=module_id)).version, expected_version)
             await tx.execute(sql.DELETE_MODULE, id=module_id)
+            await _less_to_do(tx, course_id)
             left = await tx.all(sql.MODULE_PLACES, id=course_id)
             await self._place_modules(tx, [row.id for row in left])
             await tx.execute(sql.TOUCH_COURSE, id=course_id)
@@ -386,18 +398,30 @@ class CatalogService:
     # --- lessons
 
     async def create_lesson(
-        self, module_id: UUID, given: Mapping[str, Any], *, blocks: Sequence[Block] = ()
+        self,
+        module_id: UUID,
+        given: Mapping[str, Any],
+        *,
+        blocks: Sequence[Block] = (),
+        idempotency_key: str | None = None,
     ) -> LessonRow:
-        """Add a lesson at the end of a module. Raises: NotFound, Forbidden, Invalid, Conflict (TOO_MANY)."""
-        self.viewer.require(Action.EDIT_COURSES)
+        """Add a lesson at the end of a module.
+
+        Raises: NotFound, Forbidden, Invalid, Conflict (TOO_MANY, IDEMPOTENCY_KEY_REUSED).
+        """
+        user_id = self.viewer.require(Action.EDIT_COURSES)
         lesson_id = new_id()
         check = Checks()
         fields = {**LESSON_DEFAULTS, **rules.lesson_fields(check, {"title": "", **given})}
         content = _block_rows(check, lesson_id, blocks)
+        _check_block_ids(check, blocks, set())
+        key = _key(check, idempotency_key)
         check.done()
         async with self.db.write() as tx:
-            course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
-            await self._own_course(tx, course_id)
+            first = await _recalled(tx, user_id, key, "createLesson", [module_id, fields, blocks])
+            if first is not None:
+                return await tx.one(sql.LESSON, "lesson", id=first)
+            course_id = await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
             present = [row for row in await tx.all(sql.LESSON_PLACES, id=course_id) if row.parent_id == module_id]
             _room(len(present), rules.LESSONS)
             await tx.execute(
@@ -406,6 +430,8 @@ class CatalogService:
             )  # fmt: skip
             await tx.execute_many(sql.ADD_BLOCK, content)
             await tx.execute(sql.TOUCH_COURSE, id=course_id)
+            if key is not None:
+                await idempotency.settle(tx, user_id, key, lesson_id)
             return await tx.one(sql.LESSON, "lesson", id=lesson_id)
 
     async def update_lesson(
@@ -426,29 +452,33 @@ class CatalogService:
         content = _block_rows(check, lesson_id, blocks or ())
         check.done()
         async with self.db.write() as tx:
-            await self._own_course(tx, await tx.one(sql.COURSE_OF_LESSON, "lesson", id=lesson_id))
+            await self._course_of(tx, sql.COURSE_OF_LESSON, "lesson", lesson_id)
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
             _fresh(lesson.version, expected_version)
             values = {name: clean.get(name, getattr(lesson, name)) for name in sql.LESSON_FIELDS}
             await tx.execute(sql.UPDATE_LESSON, id=lesson_id, **values)
+            if lesson.is_required and not values["is_required"]:
+                await _less_to_do(tx, lesson.course_id)
             if blocks is not None:
-                present = {row.id for row in await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson_id])}
-                for index, row in enumerate(content):
-                    if blocks[index].get("id") is not None and row["id"] not in present:
-                        check.note(f"input.blocks.{index}.id", "ID_INVALID", "this identifier is not valid here")
+                present = await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson_id])
+                _check_block_ids(check, blocks, {row.id for row in present})
                 check.done()
                 await tx.execute(sql.CLEAR_BLOCKS, id=lesson_id)
                 await tx.execute_many(sql.ADD_BLOCK, content)
             return await tx.one(sql.LESSON, "lesson", id=lesson_id)
 
-    async def delete_lesson(self, lesson_id: UUID) -> UUID:
-        """Take a lesson away; it no longer counts for anybody's percentage. Raises: NotFound, Forbidden."""
+    async def delete_lesson(self, lesson_id: UUID, *, expected_version: int | None = None) -> UUID:
+        """Take a lesson away; it no longer counts for anybody's percentage.
+
+        Raises: NotFound, Forbidden, Conflict (VERSION_CONFLICT).
+        """
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
-            course_id = await tx.one(sql.COURSE_OF_LESSON, "lesson", id=lesson_id)
-            await self._own_course(tx, course_id)
+            course_id = await self._course_of(tx, sql.COURSE_OF_LESSON, "lesson", lesson_id)
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
+            _fresh(lesson.version, expected_version)
             await tx.execute(sql.DELETE_LESSON, id=lesson_id)
+            await _less_to_do(tx, course_id)
             left = [
                 row.id for row in await tx.all(sql.LESSON_PLACES, id=course_id) if row.parent_id == lesson.module_id
             ]
@@ -468,8 +498,7 @@ class CatalogService:
         """
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
-            course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
-            await self._own_course(tx, course_id, expected_version)
+            course_id = await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id, expected_version)
             places = await tx.all(sql.LESSON_PLACES, id=course_id)
             parents = {row.id: row.parent_id for row in places}
             here = [row.id for row in places if row.parent_id == module_id]
@@ -506,6 +535,17 @@ class CatalogService:
         _fresh(course.version, expected_version)
         return course
 
+    async def _course_of(
+        self, tx: Tx, course_of: Statement[UUID], thing: str, thing_id: UUID, expected_version: int | None = None
+    ) -> UUID:
+        """Lock the course that a module or lesson belongs to, if the viewer may edit it.
+
+        Looked up again once the lock is there: the thing may have been deleted while this waited.
+        """
+        course_id = await tx.one(course_of, thing, id=thing_id)
+        await self._own_course(tx, course_id, expected_version)
+        return await tx.one(course_of, thing, id=thing_id)
+
     async def _set_instructors(self, tx: Tx, course_id: UUID, ids: Sequence[UUID]) -> None:
         wanted = list(dict.fromkeys(ids))
         check = Checks()
@@ -531,27 +571,59 @@ class CatalogService:
         await tx.execute_many(sql.ADD_INSTRUCTOR, rows)
 
 
-def _titled(title: str, description: str) -> tuple[str, str]:
+def _titled(check: Checks, title: str, description: str, prefix: str = "input") -> tuple[str, str]:
+    title = check(f"{prefix}.title", line, title, minimum=1, maximum=rules.TITLE)
+    return title, check(f"{prefix}.description", rules.rich_text, description, maximum=rules.DESCRIPTION)
+
+
+def _key(check: Checks, idempotency_key: str | None) -> str | None:
+    if not idempotency_key:
+        return None
+    return check("input.idempotencyKey", line, idempotency_key, minimum=8, maximum=100)
+
+
+async def _recalled(tx: Tx, user_id: UUID, key: str | None, operation: str, payload: object) -> UUID | None:
+    """What the first request with this key made, if there was one."""
+    return None if key is None else await idempotency.recall(tx, user_id, key, operation, payload)
+
+
+def outline_rows(outline: CourseOutline) -> OutlineRows:
+    """Clean a whole course. Raises Invalid (the path names the module, lesson and block)."""
     check = Checks()
-    title = check("input.title", line, title, minimum=1, maximum=rules.TITLE)
-    description = check("input.description", rules.rich_text, description, maximum=rules.DESCRIPTION)
+    given = {name: getattr(outline, name) for name in sql.COURSE_FIELDS}
+    course = {**COURSE_DEFAULTS, **rules.course_fields(check, given, "course"), "id": new_id()}
+    rows = OutlineRows(course, [], [], [])
+    _check_number(check, "modules", len(outline.modules), rules.MODULES)
+    for m, module in enumerate(outline.modules, 1):
+        path = f"modules.{m}"
+        title, description = _titled(check, module.title, module.description, path)
+        place = {"id": new_id(), "course_id": course["id"], "position": m}
+        rows.modules.append({**place, "title": title, "description": description})
+        _check_number(check, f"{path}.lessons", len(module.lessons), rules.LESSONS)
+        for n, lesson in enumerate(module.lessons, 1):
+            _outline_lesson(check, rows, {"module_id": place["id"], "position": n}, lesson, f"{path}.lessons.{n}")
     check.done()
-    return title, description
+    return rows
 
 
-def _outlined(check: Checks, lesson: LessonOutline, path: str) -> dict[str, Any]:
+def _outline_lesson(
+    check: Checks, rows: OutlineRows, place: Mapping[str, Any], lesson: LessonOutline, path: str
+) -> None:
+    lesson_id = new_id()
     given = {name: getattr(lesson, name) for name in ("title", "summary", "is_required", "weight", "completion")}
-    return {**LESSON_DEFAULTS, **rules.lesson_fields(check, given, path)}
+    fields = {**LESSON_DEFAULTS, **rules.lesson_fields(check, given, path)}
+    rows.lessons.append({**place, **fields, "id": lesson_id, "course_id": rows.course["id"]})
+    blocks = [{**block.content, "kind": block.kind, "title": block.title} for block in lesson.blocks]
+    rows.blocks.extend(_block_rows(check, lesson_id, blocks, path))
 
 
-def _block_rows(check: Checks, lesson_id: UUID, blocks: Sequence[Block]) -> list[dict[str, Any]]:
-    if len(blocks) > rules.BLOCKS:
-        check.note("input.blocks", "TOO_MANY", "may have at most {maximum} entries", maximum=rules.BLOCKS)
+def _block_rows(check: Checks, lesson_id: UUID, blocks: Sequence[Block], prefix: str = "input") -> list[dict[str, Any]]:
+    _check_number(check, f"{prefix}.blocks", len(blocks), rules.BLOCKS)
     rows = [
-        _block_row(check, lesson_id, index + 1, block, f"input.blocks.{index}") for index, block in enumerate(blocks)
+        _block_row(check, lesson_id, index + 1, block, f"{prefix}.blocks.{index}") for index, block in enumerate(blocks)
     ]
     if len({row["id"] for row in rows}) < len(rows):
-        check.note("input.blocks", "ORDER_DUPLICATE", "is in the list twice")
+        check.note(f"{prefix}.blocks", "ORDER_DUPLICATE", "is in the list twice")
     return rows
 
 
@@ -565,6 +637,23 @@ def _block_row(check: Checks, lesson_id: UUID, position: int, block: Block, path
         "title": check(f"{path}.title", line, block.get("title") or "", maximum=rules.TITLE),
         "content": Jsonb(rules.block_content(check, kind, block, path)),
     }
+
+
+async def _less_to_do(tx: Tx, course_id: UUID) -> None:
+    """Tell the learning room, which is above this one, that somebody may have done everything now (P7)."""
+    await publish(tx, LESS_TO_DO, {"course_id": str(course_id)})
+
+
+def _check_number(check: Checks, path: str, number: int, maximum: int) -> None:
+    if number > maximum:
+        check.note(path, "TOO_MANY", "may have at most {maximum} entries", maximum=maximum)
+
+
+def _check_block_ids(check: Checks, blocks: Sequence[Block], present: Set[UUID]) -> None:
+    """A block that comes with an identifier is one that the lesson has; others would be taken from another lesson."""
+    for index, block in enumerate(blocks):
+        if block.get("id") is not None and block["id"] not in present:
+            check.note(f"input.blocks.{index}.id", "ID_INVALID", "this identifier is not valid here")
 
 
 def _fresh(version: int, expected: int | None) -> None:

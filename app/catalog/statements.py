@@ -215,10 +215,11 @@ TEACHES = Statement(
     UUID,
 )
 
-# --- writes: the course's row is what concurrent editors of its structure queue on
+# --- writes: the course's row is what concurrent editors of its structure queue on. NO KEY UPDATE: an enrolment's
+# foreign key must not wait for an author, or every long edit would refuse those who enrol meanwhile.
 
 COURSE_FOR_UPDATE = Statement(
-    select(*course_columns()).where(courses.c.id == _ID, _ALIVE).with_for_update(of=courses), CourseRow
+    select(*course_columns()).where(courses.c.id == _ID, _ALIVE).with_for_update(of=courses, key_share=True), CourseRow
 )
 COURSE_OF_MODULE = Statement(select(modules.c.course_id).where(modules.c.id == _ID, _MODULE_ALIVE), UUID)
 COURSE_OF_LESSON = Statement(

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.catalog.importing import import_olx
+from app.catalog.importing import check_olx, import_olx
 from app.catalog.olx import OlxCourse, OlxRefused, read_olx
 from app.commands.console import Json, command, complain, err, grid, out, platform, show
 from app.i18n import translate
@@ -45,7 +45,9 @@ async def olx(
     course_id = None
     async with platform() as made:
         found = await TenantService(made.database).get(tenant)
-        if not dry_run:
+        if dry_run:
+            await check_olx(made.database, found, instructor, course)
+        else:
             with err.status("Writing the course"):
                 course_id = await import_olx(made.database, found, instructor, course)
     _report(course, course_id=str(course_id) if course_id else None, as_json=as_json)

@@ -74,6 +74,12 @@ class Order:
     columns: tuple[ColumnElement[Any], ...]
     descending: bool = False
 
+    def holds(self, key: Sequence[Any]) -> bool:
+        """Whether a key has a value of the right type for each of the columns."""
+        return len(key) == len(self.columns) and all(
+            isinstance(value, column.type.python_type) for value, column in zip(key, self.columns, strict=True)
+        )
+
 
 def keyset(query: Select[Any], order: Order, *, after: bool, backward: bool) -> Select[Any]:
     """Add order, limit and, if ``after``, the position to a query.
@@ -102,14 +108,17 @@ def encode_cursor(order: str, key: Sequence[Any]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps([order, *map(_dump, key)])).rstrip(b"=").decode()
 
 
-def decode_cursor(order: str, cursor: str, path: str) -> tuple[Any, ...]:
-    """The position a cursor stands for. Raises Invalid when it is not one of ours or of another order."""
+def decode_cursor(order: Order, cursor: str, path: str) -> tuple[Any, ...]:
+    """The position a cursor stands for. Raises Invalid when it is not one of ours or of another order.
+
+    Anybody can write a cursor, so that its values are compared with what the order's columns hold.
+    """
     try:
         name, *values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         key = tuple(map(_load, values))
-    except (ValueError, TypeError, binascii.Error, KeyError, ArithmeticError):
+    except (ValueError, TypeError, AttributeError, binascii.Error, KeyError, ArithmeticError):
         name, key = None, ()
-    if name != order:
+    if name != order.name or not order.holds(key):
         raise Invalid(
             fields=[FieldProblem(path, "this cursor does not belong to this list and order", "CURSOR_INVALID")]
         )

@@ -107,6 +107,22 @@ class VideoFacts:
 
 
 @dataclass(slots=True, eq=False)
+class KnownEvent:
+    """An event's identifier that was used before, and for which lesson."""
+
+    client_event_id: UUID
+    lesson_id: UUID
+
+
+@dataclass(slots=True, eq=False)
+class HistoryRow:
+    """How much is kept of what a learner did in a lesson: one for each event, and one for each range in it."""
+
+    lesson_id: UUID
+    size: int
+
+
+@dataclass(slots=True, eq=False)
 class StoredEvent:
     """An event that was accepted earlier."""
 
@@ -124,6 +140,15 @@ class ResumeRow:
 
     course_id: UUID
     lesson_id: UUID
+
+
+@dataclass(slots=True, eq=False)
+class FinishedRow:
+    """An enrolment that has just been completed."""
+
+    id: UUID
+    course_id: UUID
+    user_id: UUID
 
 
 @dataclass(slots=True, eq=False)

@@ -20,6 +20,10 @@ SPEED = 2.0  # the fastest playback that counts
 TOLERANCE = 2.0  # seconds that a range may exceed what the clock allows
 LONGEST = 10 * 86_400.0  # seconds; positions beyond are nonsense
 MAX_RANGES = 500
+# Events and ranges that are kept of one learner in one lesson: a state is computed from all of them, so that their
+# number bounds how long a batch takes. A report every ten seconds reaches it after a day of watching one lesson.
+MAX_HISTORY = 20_000
+LAST_WORDS = 100  # how many more may say that it is done
 
 
 class EventKind(StrEnum):
@@ -211,11 +215,6 @@ def _never_less(made: Progress, before: Progress) -> Progress:
 def course_percent(done_weight: int, total_weight: int) -> int:
     """P7: the share of required weight that is done, rounded down; 100 only for all of it; 0 for an empty course."""
     return 100 * done_weight // total_weight if total_weight else 0
-
-
-def is_complete(done_weight: int, total_weight: int) -> bool:
-    """P7: every required lesson is done, and there is one."""
-    return 0 < total_weight <= done_weight
 
 
 def state_of(*, enrolled: bool, started: bool, completed: bool) -> LessonState:

@@ -15,7 +15,6 @@ from psycopg.types.json import Jsonb
 from app.db import idempotency
 from app.db.database import Operation
 from app.db.ids import new_id
-from app.db.outbox import publish
 from app.db.paging import Page, PageRequest, key_params, page_of
 from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
@@ -23,6 +22,7 @@ from app.i18n import message
 from app.identity.validators import Checks, line, text
 from app.learning import rules
 from app.learning import statements as sql
+from app.learning.completing import complete_finished, tell
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -69,6 +69,8 @@ REASONS = {
     "NOT_ENROLLED": message("enrol in the course first"),
     "COVERAGE_REQUIRED": message("this lesson is completed by watching its videos"),
     "IMPLAUSIBLE": message("these parts of the video cannot have been watched in that time"),
+    "EVENT_ID_REUSED": message("this event's identifier was used for another lesson; make a new one for each event"),
+    "HISTORY_FULL": message("too much was reported of this lesson; only its completion is still taken"),
     "EVENT_INVALID": message("this event cannot be read; check its values"),
 }
 
@@ -108,8 +110,9 @@ class LearningService:
                 present = await tx.one(sql.MINE_FOR_UPDATE, "enrollment", course_id=course_id, user_id=user_id)
                 enrollment_id = present.id
                 started = await tx.scalar(sql.REACTIVATE, id=present.id)
+                await complete_finished(tx, [present.id])
             if started is not None:
-                await self._publish(tx, "enrolled", enrollment_id, course_id, course.title)
+                await tell(tx, "enrolled", enrollment_id, course_id, course.title, user_id)
             if key is not None:
                 await idempotency.settle(tx, user_id, key, enrollment_id)
             return await tx.one(sql.ENROLLMENT, "enrollment", id=enrollment_id)
@@ -121,7 +124,7 @@ class LearningService:
             dropped = await tx.scalar(sql.DROP, course_id=course_id, user_id=user_id)
             if dropped is None:
                 raise NotFound("enrollment")
-            await self._publish(tx, "unenrolled", dropped, course_id, "")
+            await tell(tx, "unenrolled", dropped, course_id, "", user_id)
             return await tx.one(sql.ENROLLMENT, "enrollment", id=dropped)
 
     async def my_enrollments(self, page: PageRequest, filters: Mapping[str, Any]) -> Page[EnrollmentRow]:
@@ -249,7 +252,8 @@ class LearningService:
     async def complete_lesson(self, lesson_id: UUID, *, client_event_id: UUID | None = None) -> UUID:
         """Mark a lesson as done; doing it again changes nothing. Returns its course.
 
-        Raises: Unauthenticated, Forbidden, NotFound (lesson), Conflict (NOT_ENROLLED, COVERAGE_REQUIRED).
+        Raises: Unauthenticated, Forbidden, NotFound (lesson, also on a repetition after it or the enrolment is gone),
+        Conflict (NOT_ENROLLED, COVERAGE_REQUIRED, EVENT_ID_REUSED).
         """
         event = ReportedEvent(
             client_event_id or new_id(), lesson_id, rules.EventKind.COMPLETED, self._clock(), Decimal(100)
@@ -259,6 +263,8 @@ class LearningService:
             if outcome.code == "LESSON_NOT_FOUND":
                 raise NotFound("lesson")
             raise Conflict(outcome.message or "", code=outcome.code)
+        if not course_ids:
+            raise NotFound("lesson")
         return course_ids[0]
 
     async def sync_progress(self, reported: Sequence[ReportedEvent]) -> tuple[list[Outcome], list[UUID]]:
@@ -292,10 +298,19 @@ class LearningService:
         for video in await tx.all(sql.VIDEOS, ids=lesson_ids):
             videos[video.lesson_id][str(video.block_id)] = video.duration_seconds
         known = await tx.all(sql.KNOWN_EVENTS, user_id=user_id, ids=[event.client_event_id for event in reported])
+        sizes = await tx.all(sql.HISTORY, enrollment_ids=[row.id for row in live], ids=lesson_ids)
         lessons = {
             row.id: rules.Lesson(row.completion, row.video_threshold, videos.get(row.id, {})) for row in facts.values()
         }
-        return _Batch(user_id, self._clock(), facts, lessons, {row.course_id: row for row in live}, set(known))
+        return _Batch(
+            user_id,
+            self._clock(),
+            facts,
+            lessons,
+            {row.course_id: row for row in live},
+            {row.client_event_id: row.lesson_id for row in known},
+            {row.lesson_id: row.size for row in sizes},
+        )
 
     async def _apply(self, tx: Tx, batch: _Batch) -> None:
         await tx.execute_many(sql.ADD_EVENT, [batch.stored(event) for event in batch.accepted])
@@ -319,27 +334,7 @@ class LearningService:
             )  # fmt: skip
         await tx.execute_many(sql.PUT_PROGRESS, rows)
         await tx.execute_many(sql.ACTIVITY, batch.activity())
-        await self._complete_courses(tx, batch)
-
-    async def _complete_courses(self, tx: Tx, batch: _Batch) -> None:
-        """P9, P10: whoever finds ``completed_at`` null completes the course, and says so in the same transaction."""
-        touched = {enrollment.course_id: enrollment for enrollment in batch.touched()}
-        progress = await tx.all(sql.COURSE_PROGRESS, ids=list(touched), user_id=batch.user_id)
-        full = [row.course_id for row in progress if rules.is_complete(row.done_weight, row.total_weight)]
-        if not full:
-            return
-        completed = await tx.all(sql.COMPLETE, ids=[touched[course_id].id for course_id in full])
-        for course in await tx.all(sql.TITLES, ids=completed):
-            await self._publish(tx, "course_completed", touched[course.id].id, course.id, course.title)
-
-    async def _publish(self, tx: Tx, kind: str, enrollment_id: UUID, course_id: UUID, title: str) -> None:
-        payload = {
-            "enrollment_id": str(enrollment_id),
-            "course_id": str(course_id),
-            "course_title": title,
-            "user_id": str(self.viewer.user_id),
-        }
-        await publish(tx, kind, payload)
+        await complete_finished(tx, [enrollment.id for enrollment in batch.touched()])
 
 
 class _Batch:
@@ -352,7 +347,8 @@ class _Batch:
         facts: Mapping[UUID, LessonFacts],
         lessons: Mapping[UUID, rules.Lesson],
         live: Mapping[UUID, EnrollmentRow],
-        known: set[UUID],
+        known: dict[UUID, UUID],
+        sizes: dict[UUID, int],
     ) -> None:
         self.user_id = user_id
         self.lessons = lessons
@@ -361,15 +357,21 @@ class _Batch:
         self._facts = facts
         self._live = live
         self._known = known
+        self._sizes = sizes
 
     def judge(self, event: ReportedEvent) -> Outcome:
-        """P3: decide on one event, and remember it when it counts."""
-        if event.client_event_id in self._known:
+        """P3: decide on one event, and remember it when it counts.
+
+        An identifier that was used for another lesson is no repetition: to call it one would lose what was done here.
+        """
+        known = self._known.get(event.client_event_id)
+        if known == event.lesson_id:
             return Outcome(event.client_event_id, "DUPLICATE")
-        code = self._refusal(event)
+        code = self._refusal(event) if known is None else "EVENT_ID_REUSED"
         if code is not None:
             return Outcome(event.client_event_id, "REJECTED", code, REASONS[code])
-        self._known.add(event.client_event_id)
+        self._known[event.client_event_id] = event.lesson_id
+        self._sizes[event.lesson_id] = self._size_with(event)
         self.accepted.append(event)
         return Outcome(event.client_event_id, "ACCEPTED")
 
@@ -385,7 +387,11 @@ class _Batch:
             return "COVERAGE_REQUIRED"
         if not rules.is_plausible(self._clamped(event)):
             return "IMPLAUSIBLE"
-        return None
+        more = rules.LAST_WORDS if event.kind == rules.EventKind.COMPLETED and not event.ranges else 0
+        return "HISTORY_FULL" if self._size_with(event) > rules.MAX_HISTORY + more else None
+
+    def _size_with(self, event: ReportedEvent) -> int:
+        return self._sizes.get(event.lesson_id, 0) + 1 + len(event.ranges)
 
     def enrollment(self, event: ReportedEvent) -> EnrollmentRow:
         """The enrolment an accepted event belongs to."""

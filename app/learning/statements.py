@@ -37,6 +37,9 @@ from app.learning.rows import (
     CourseFacts,
     CourseProgressRow,
     EnrollmentRow,
+    FinishedRow,
+    HistoryRow,
+    KnownEvent,
     LearnerLessonRow,
     LessonFacts,
     LessonProgressRow,
@@ -107,12 +110,47 @@ DROP = Statement(
     .returning(enrollments.c.id),
     UUID,
 )
-# P9: of two devices that finish the last lessons at once, one finds completed_at null.
-COMPLETE = Statement(
+# P7: a required lesson there is, and none that is not done. P9: of two that complete the same enrolment at once, one
+# finds completed_at null. Lock the enrolments first, so that this sees what those who had them before have done.
+_REQUIRED = (
+    select(lessons.c.id)
+    .join(modules, modules.c.id == lessons.c.module_id)
+    .where(lessons.c.course_id == enrollments.c.course_id, lessons.c.is_required, _ALIVE)
+    .correlate(enrollments)
+)
+_IS_DONE = (
+    select(lesson_progress.c.lesson_id)
+    .where(
+        lesson_progress.c.enrollment_id == enrollments.c.id,
+        lesson_progress.c.lesson_id == lessons.c.id,
+        lesson_progress.c.completed_at.is_not(None),
+    )
+    .correlate(enrollments, lessons)
+    .exists()
+)
+FINISH = Statement(
     update(enrollments)
-    .where(enrollments.c.id == any_(_IDS), enrollments.c.completed_at.is_(None), enrollments.c.status == "active")
+    .where(
+        enrollments.c.id == any_(_IDS),
+        enrollments.c.completed_at.is_(None),
+        enrollments.c.status == "active",
+        _REQUIRED.exists(),
+        ~_REQUIRED.where(~_IS_DONE).exists(),
+    )
     .values(status="completed", completed_at=func.now(), updated_at=func.now())
-    .returning(enrollments.c.course_id),
+    .returning(enrollments.c.id, enrollments.c.course_id, enrollments.c.user_id),
+    FinishedRow,
+)
+ACTIVE_FOR_UPDATE = Statement(
+    select(enrollments.c.id)
+    .where(
+        enrollments.c.course_id == _COURSE,
+        enrollments.c.status == "active",
+        enrollments.c.id > bindparam("after", type_=Uuid),
+    )
+    .order_by(enrollments.c.id)
+    .limit(1000)
+    .with_for_update(),
     UUID,
 )
 ACTIVITY = Statement(
@@ -158,10 +196,22 @@ VIDEOS = Statement(
     VideoFacts,
 )
 KNOWN_EVENTS = Statement(
-    select(progress_events.c.client_event_id).where(
+    select(progress_events.c.client_event_id, progress_events.c.lesson_id).where(
         progress_events.c.user_id == _USER, progress_events.c.client_event_id == any_(_IDS)
     ),
-    UUID,
+    KnownEvent,
+)
+HISTORY = Statement(
+    select(
+        progress_events.c.lesson_id,
+        (func.count() + func.sum(func.jsonb_array_length(progress_events.c.payload["ranges"]))).label("size"),
+    )
+    .where(
+        progress_events.c.enrollment_id == any_(bindparam("enrollment_ids", type_=ARRAY(Uuid))),
+        progress_events.c.lesson_id == any_(_IDS),
+    )
+    .group_by(progress_events.c.lesson_id),
+    HistoryRow,
 )
 ADD_EVENT = Statement(
     upsert(progress_events)

@@ -128,7 +128,96 @@ def test_a_course_that_contains_itself_is_refused(tmp_path: Path) -> None:
         {"course.xml": unit('<library_content url_name="l"/>'),
          "library_content/l.xml": '<library_content><library_content url_name="l"/></library_content>'},
     )  # fmt: skip
-    assert ("OLX_CIRCLE", "library_content/l.xml") in refusals(root)
+    assert ("OLX_REPEATED", "library_content/l.xml") in refusals(root)
+
+
+def test_what_is_referred_to_twice_is_refused_with_the_reason(tmp_path: Path) -> None:
+    root = folder(tmp_path, {"course.xml": unit('<html url_name="h"/>' * 2), "html/h.xml": "<html>x</html>"})
+    assert refusals(root) == [("OLX_REPEATED", "html/h.xml")]
+
+
+@pytest.mark.parametrize("name", ["about/overview.html", "html/h.html"])
+def test_no_file_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "secret.html"
+    outside.write_text("secret", encoding="utf-8")
+    parts = '<html filename="h" url_name="x" display_name="y"/>' if name.startswith("html") else ""
+    root = folder(tmp_path / "course", {"course.xml": unit(parts)})
+    (root / name).parent.mkdir()
+    (root / name).symlink_to(outside)
+    assert [code for code, _ in refusals(root)] == ["OLX_PATH_ESCAPES"]
+    (root / name).unlink()
+    (root / name).symlink_to(root / name)
+    assert [code for code, _ in refusals(root)] == ["OLX_PATH_ESCAPES"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        '<video youtube_id_1_0="AOUEsgFrYeg"><video_asset duration="nan"/></video>',
+        '<video youtube_id_1_0="AOUEsgFrYeg"><video_asset duration="inf"/></video>',
+        '<video youtube_id_1_0="AOUEsgFrYeg"><video_asset duration="long"/></video>',
+        '<video youtube_id_1_0="AOUEsgFrYeg"><video_asset duration="99999999"/></video>',
+        '<video youtube_id_1_0="AOUEsgFrYeg" end_time="²:00:00"/>',
+        '<video youtube_id_1_0="AOUEsgFrYeg" end_time="99999999999:00:00"/>',
+    ],
+)
+def test_an_impossible_length_is_unknown(tmp_path: Path, part: str) -> None:
+    [block] = read_olx(folder(tmp_path, {"course.xml": unit(part)})).modules[0].lessons[0].blocks
+    assert block.content["duration_seconds"] is None
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        """<video html5_sources='{"a": 1}'/>""",
+        "<video html5_sources='null'/>",
+        """<video html5_sources='["https://v.example.org/my film.mp4", "javascript:x"]'/>""",
+        "<video html5_sources='[[[['/>",
+    ],
+)
+def test_a_video_without_a_usable_address_is_lost_and_reported(tmp_path: Path, part: str) -> None:
+    found = read_olx(folder(tmp_path, {"course.xml": unit(part)}))
+    assert found.modules[0].lessons[0].blocks == ()
+    assert [(loss.element, loss.severity) for loss in found.losses] == [("video", "high")]
+
+
+def test_strange_answers_names_and_addresses_do_not_stop_the_reader(tmp_path: Path) -> None:
+    long = "n" * 255
+    parts = f"""<poll question="?" answers='{{"a": 1}}' questions='7'/>
+        <html display_name="I"><p><img src="/static/{long * 20}"/></p></html>
+        <html display_name="J">&lt;iframe src="https://www.youtube.com/embed/x y"&gt;</html>"""
+    root = folder(tmp_path, {"course.xml": unit(parts).replace('"Uno"', '"  "')})
+    found = read_olx(root)
+    assert found.modules[0].title == "Module"
+    assert [block.kind for block in found.modules[0].lessons[0].blocks] == ["rich_text"] * 3
+    pointer = folder(tmp_path / "other", {"course.xml": unit(f'<html url_name="{long}"/>')})
+    assert refusals(pointer) == [("OLX_FILE_MISSING", f"html/{long}.xml")]
+
+
+def test_bottomless_elements_and_json_are_refused(tmp_path: Path) -> None:
+    deep = "<library_content>" * 5000 + "</library_content>" * 5000
+    assert refusals(folder(tmp_path / "a", {"course.xml": unit(deep)})) == [("OLX_TOO_DEEP", "course.xml")]
+    question = "<problem>" + "<p>" * 50_000 + "</p>" * 50_000 + "</problem>"
+    assert refusals(folder(tmp_path / "b", {"course.xml": unit(question)})) == [("OLX_TOO_DEEP", "course.xml")]
+    answers = "<poll answers='" + "[" * 100_000 + "'/>"
+    assert refusals(folder(tmp_path / "c", {"course.xml": unit(answers)})) == [("OLX_TOO_DEEP", "course.xml")]
+
+
+def test_an_xml_file_says_itself_how_it_is_encoded(tmp_path: Path) -> None:
+    text = '<?xml version="1.0" encoding="ISO-8859-1"?>' + unit("<html><p>año</p></html>").replace("Curso", "Niñez")
+    (tmp_path / "course.xml").write_bytes(text.encode("latin-1"))
+    found = read_olx(tmp_path)
+    assert found.title == "Niñez"
+    assert "año" in found.modules[0].lessons[0].blocks[0].content["html"]
+    (tmp_path / "course.xml").write_bytes(text.replace("ISO-8859-1", "klingon").encode("latin-1"))
+    assert ("OLX_XML_INVALID", "course.xml") in refusals(tmp_path)
+
+
+def test_a_description_that_is_too_long_is_cut_and_reported(tmp_path: Path) -> None:
+    link = '<a href="https://a.example.org">b</a>'
+    found = read_olx(folder(tmp_path, {"course.xml": unit(""), "about/overview.html": link * 1000}))
+    assert 0 < len(found.description_html) < 20_000
+    assert [(loss.source, loss.element) for loss in found.losses] == [("about/overview.html", "overview")]
 
 
 @pytest.mark.skipif(not DEMO.is_dir(), reason="the Open edX demo course is not beside the project")

@@ -141,12 +141,10 @@ def test_p7_the_percentage_is_a_floor_that_is_100_only_when_everything_is_done(d
     percent = rules.course_percent(done, total)
     assert 0 <= percent <= 100
     assert (percent == 100) == (total > 0 and more == 0)
-    assert rules.is_complete(done, total) == (total > 0 and more == 0)
 
 
-def test_p7_an_empty_course_is_at_zero_and_not_complete() -> None:
+def test_p7_an_empty_course_is_at_zero() -> None:
     assert rules.course_percent(0, 0) == 0
-    assert not rules.is_complete(0, 0)
 
 
 def test_p1_states() -> None:
