@@ -318,6 +318,31 @@ async def test_an_invited_person_chooses_a_password_and_a_member_is_not_invited_
     assert (await login(acme, email, NEW))["user"]["role"] == "INSTRUCTOR"
 
 
+async def test_an_invitation_shows_nothing_of_who_somebody_is_elsewhere_until_they_accept(
+    acme: World, globex: World
+) -> None:
+    person = await acme.person(name="Real Name")
+    await acme.as_owner(
+        f"UPDATE control.users SET phone = '+56987654321', national_id = '12531909-2' WHERE id = '{person.user_id}'"
+    )
+    who = "fullName phone nationalId emailVerifiedAt status"
+    create = act("createUser", "CreateUserInput", f"... on UserSuccess {{ user {{ id {who} }} }}")
+    made = await run(globex, create, Role.ADMIN, email=person.email, fullName="Guess", role="STUDENT")
+    hidden = {"fullName": "Guess", "phone": None, "nationalId": None, "emailVerifiedAt": None, "status": "PENDING"}
+    identifier = made["user"].pop("id")
+    assert made["user"] == hidden
+    await globex.work()
+    query = f"query($id: ID!) {{ user(id: $id) {{ {who} }} }}"
+    assert (await globex.ask(query, as_=Role.ADMIN, id=identifier))["user"] == hidden
+    delete = act("deleteUser", "UserIdInput", f"... on UserSuccess {{ user {{ {who} }} }}")
+    assert (await run(globex, delete, Role.ADMIN, id=identifier))["user"] == {**hidden, "status": "REMOVED"}
+    await run(globex, create, Role.ADMIN, email=person.email, fullName="Guess", role="STUDENT")
+    await globex.work()
+    await run(globex, VERIFY, token=token_in(globex.mailbox.to(person.email)[-1]))
+    shown = (await globex.ask(query, as_=Role.ADMIN, id=identifier))["user"]
+    assert (shown["fullName"], shown["phone"], shown["status"]) == ("Real Name", "+56987654321", "ACTIVE")
+
+
 async def test_a_role_bites_on_the_next_request_and_a_removed_member_is_out(acme: World) -> None:
     person = await acme.person(Role.STUDENT)
     create = 'mutation { createCourse(input: {title: "x"}) { __typename } }'

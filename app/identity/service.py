@@ -386,7 +386,7 @@ class IdentityService:
                 raise Conflict("there is already a member with this e-mail", code="EMAIL_TAKEN")
             await self._put_membership(tx, user.id, role, "pending")
             await self._offer(tx, user, "invite", "invitation", "/invitation", timedelta(days=INVITE_DAYS))
-        await copy_member(self.db.database, self.tenant, user.id)
+        await copy_member(self.db.database, self.tenant, user.id, invited_as=full_name)
         return await self._member(user.id)
 
     async def change_role(self, user_id: UUID, role: Role) -> MemberRow:

@@ -320,6 +320,22 @@ PUT_MEMBER = Statement(
     int,
 )
 
+# Somebody who has not come yet or has left: where they stand, and nothing of who they are elsewhere.
+PUT_STANDING = Statement(
+    upsert(members)
+    .values({name: _COPY[name] for name in ("user_id", "email", "full_name", "role", "status", "locale")})
+    .on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={
+            "full_name": func.coalesce(bindparam("invited_as", type_=Text), members.c.full_name),
+            "role": _COPY["role"],
+            "status": _COPY["status"],
+            "updated_at": func.now(),
+        },
+    ),
+    int,
+)
+
 ORDERS = {
     "NAME": Order("members:name", (_SORT_NAME, members.c.user_id)),
     "NEWEST": Order("members:newest", (members.c.created_at, members.c.user_id), descending=True),
