@@ -178,6 +178,29 @@ async def test_failed_log_ins_wait_longer_and_longer_aliases_included(acme: Worl
     assert (await login(acme, other.email))["__typename"] == "AuthPayload"
 
 
+async def test_guesses_sent_all_at_once_wait_like_those_sent_one_by_one(acme: World) -> None:
+    email = (await acme.person()).email
+    answers = await asyncio.gather(*(login(acme, email, f"guess number {n}") for n in range(20)))
+    codes = [answer["code"] for answer in answers]
+    assert (codes.count("INVALID_CREDENTIALS"), codes.count("RATE_LIMITED")) == (5, 15)
+
+
+async def test_the_right_password_is_not_counted_as_an_attempt(acme: World) -> None:
+    email = (await acme.person()).email
+    for _ in range(3):
+        answers = await asyncio.gather(*(login(acme, email) for _ in range(4)))
+        assert {answer["__typename"] for answer in answers} == {"AuthPayload"}
+    await acme.as_owner(f"UPDATE control.users SET email_verified_at = NULL WHERE email = '{email}'")
+    for _ in range(7):
+        assert (await login(acme, email))["code"] == "EMAIL_NOT_VERIFIED"
+
+
+async def test_a_client_that_guesses_at_many_accounts_waits_too(acme: World) -> None:
+    for n in range(50):
+        await login(acme, f"somebody-{n}@{acme.tenant.slug}.test", "wrong wrong wrong")
+    assert (await login(acme, (await acme.person()).email))["code"] == "RATE_LIMITED"
+
+
 async def test_sessions_are_listed_and_revoked_and_log_out_bites_at_once(acme: World) -> None:
     person = await acme.person()
     session = await login(acme, person.email)
@@ -226,6 +249,9 @@ async def test_changing_the_password_needs_the_present_one_and_ends_the_other_se
     assert wrong["fields"] == [
         {"path": "input.currentPassword", "code": "PASSWORD_WRONG", "message": "is not your current password"}
     ]
+    for _ in range(6):
+        weak = await run(acme, change, person, currentPassword=PASSWORD, newPassword="password1234")
+        assert weak["fields"][0]["code"] == "PASSWORD_WEAK"
     assert (await run(acme, change, person, currentPassword=PASSWORD, newPassword=NEW))["ok"] is True
     assert (await bearer(acme, person.token))["data"]["me"]["email"] == person.email
     assert (await bearer(acme, other["accessToken"]))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"

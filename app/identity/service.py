@@ -173,8 +173,8 @@ class IdentityService:
             email = email[:254].lower()
         wanted = throttle.keys(self.tenant.id, email, self.client.ip)
         now = self.parts.clock()
-        async with self.db.control(read_only=True) as tx:
-            await throttle.check(tx, wanted, now)
+        async with self.db.control() as tx:
+            await throttle.attempt(tx, wanted, now, self.parts.login_attempts)
             user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
             membership = await self._membership(tx, user)
         matches = await self.access.passwords.verify(user.password_hash if user else None, password[:1024])
@@ -182,15 +182,23 @@ class IdentityService:
             async with self.db.control() as tx:
                 await throttle.failed(tx, wanted, now, self.parts.login_attempts)
             raise InvalidCredentials("the e-mail or the password is not right")
-        if membership.status == "pending" or (self.parts.require_verified_email and user.email_verified_at is None):
-            raise EmailNotVerified("confirm your e-mail first: open the link that was sent to you")
+        if user.password_hash is not None and self.access.passwords.is_outdated(user.password_hash):
+            await self._rehash(user.id, user.password_hash, password)
+        confirmed = user.email_verified_at is not None or not self.parts.require_verified_email
         async with self.db.control() as tx:
             await throttle.succeeded(tx, wanted)
-            if user.password_hash is not None and self.access.passwords.is_outdated(user.password_hash):
-                fresh = await self.access.passwords.hash(password)
-                await tx.execute(sql.REHASH, id=user.id, old=user.password_hash, password_hash=fresh)
-            pair = await self.access.open_session(tx, user.id, self.tenant.id, self.client)
+            if not confirmed or membership.status == "pending":
+                pair = None
+            else:
+                pair = await self.access.open_session(tx, user.id, self.tenant.id, self.client)
+        if pair is None:
+            raise EmailNotVerified("confirm your e-mail first: open the link that was sent to you")
         return await self._tokens(pair, user.id)
+
+    async def _rehash(self, user_id: UUID, old: str, password: str) -> None:
+        fresh = await self.access.passwords.hash(password)
+        async with self.db.control() as tx:
+            await tx.execute(sql.REHASH, id=user_id, old=old, password_hash=fresh)
 
     async def refresh(self, *, refresh_token: str) -> Tokens:
         """Exchange a refresh token for a new pair. Raises Unauthenticated (unknown, expired, used before)."""
@@ -280,17 +288,19 @@ class IdentityService:
     async def change_password(self, *, current: str, new: str) -> None:
         """Change one's own password; ends one's other sessions. Raises Invalid (either password), TooMany."""
         user_id = self.viewer.require(Action.EDIT_SELF)
-        async with self.db.control(read_only=True) as tx:
+        async with self.db.control() as tx:
             user = await tx.one(sql.USER_BY_ID, "user", id=user_id)
             wanted = throttle.keys(self.tenant.id, user.email, self.client.ip)
-            await throttle.check(tx, wanted, self.parts.clock())
-        if not await self.access.passwords.verify(user.password_hash, current[:1024]):
-            async with self.db.control() as tx:
-                await throttle.failed(tx, wanted, self.parts.clock(), self.parts.login_attempts)
-            check = validators.Checks()
-            check.note("input.currentPassword", "PASSWORD_WRONG", "is not your current password")
-            check.done()
+            await throttle.attempt(tx, wanted, self.parts.clock(), self.parts.login_attempts)
+        matches = await self.access.passwords.verify(user.password_hash, current[:1024])
         check = validators.Checks()
+        async with self.db.control() as tx:
+            if matches:
+                await throttle.succeeded(tx, wanted)
+            else:
+                await throttle.failed(tx, wanted, self.parts.clock(), self.parts.login_attempts)
+                check.note("input.currentPassword", "PASSWORD_WRONG", "is not your current password")
+        check.done()
         new = await check.slowly(
             "input.newPassword", validators.password, new, user_inputs=[user.email, user.full_name]
         )
