@@ -101,10 +101,45 @@ async def test_the_last_registration_of_an_unconfirmed_address_decides_its_passw
     await run(acme, REGISTER, email=email, password=NEW, fullName="Victim")
     await acme.work()
     first, second = [token_in(mail) for mail in acme.mailbox.to(email)]
+    assert "Victim" in text_of(acme.mailbox.to(email)[1])
     await run(acme, VERIFY, token=second)
     assert (await login(acme, email, "attacker knows this 9"))["code"] == "INVALID_CREDENTIALS"
-    assert (await login(acme, email, NEW))["__typename"] == "AuthPayload"
+    assert (await login(acme, email, NEW))["user"]["fullName"] == "Victim"
     assert first != second
+
+
+async def test_whoever_knows_an_invited_address_cannot_choose_its_password(acme: World, globex: World) -> None:
+    """In any order: the password is chosen by the reader of the mail, never by somebody who registers the address."""
+    create = act("createUser", "CreateUserInput", "... on UserSuccess { user { status } }")
+    for order in ("registers first", "registers after", "registers elsewhere"):
+        email = f"boss-{order.split()[1]}@{acme.tenant.slug}.test"
+        attack: dict[str, Any] = {"email": email, "password": "attacker knows this 9", "fullName": "A"}
+        if order != "registers after":
+            await run(globex, REGISTER, **attack)
+        await run(acme, create, Role.ADMIN, email=email, fullName="Boss", role="ADMIN")
+        if order != "registers first":
+            await run(acme if order == "registers after" else globex, REGISTER, **attack)
+        await acme.work()
+        for mail in reversed(acme.mailbox.to(email)):
+            world = acme if acme.tenant.slug in text_of(mail) else globex
+            refused = await run(world, VERIFY, token=token_in(mail))
+            assert refused["fields"][0]["path"] == "input.password"
+        await run(world, VERIFY, token=token_in(mail), password=NEW)
+        for world in (acme, globex):
+            assert (await run(world, LOGIN, email=email, password="attacker knows this 9"))["code"] == (
+                "INVALID_CREDENTIALS"
+            )
+
+
+async def test_a_tenants_founder_does_not_inherit_the_password_of_whoever_registered_the_address(acme: World) -> None:
+    email = f"founder-to-be@{acme.tenant.slug}.test"
+    await run(acme, REGISTER, email=email, password="attacker knows this 9", fullName="A")
+    found = acme.platform.founder.found
+    slug = f"new-{acme.tenant.slug}"
+    await found(slug=slug, name="New", admin_email=email, admin_name="Boss")
+    await acme.work()
+    refused = await acme.send(VERIFY, headers={"X-Tenant-ID": slug}, i={"token": token_in(acme.mailbox.to(email)[-1])})
+    assert refused.json()["data"]["verifyEmail"]["fields"][0]["path"] == "input.password"
 
 
 async def test_one_person_belongs_to_two_tenants_and_switches(acme: World, globex: World) -> None:

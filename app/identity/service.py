@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -101,14 +101,21 @@ class IdentityService:
             elif created is None and user.email_verified_at is not None:
                 await self._offer(tx, user, "join", "join_tenant", "/join", timedelta(hours=VERIFY_HOURS))
             else:
+                expected = membership is not None and membership.status == "pending"
+                role = Role(membership.role) if membership is not None and expected else Role.STUDENT
+                await self._put_membership(tx, user.id, role, "pending")
+                if user.password_hash is None:
+                    # Invited: whoever reads the mail chooses the password, not whoever knows the address.
+                    await self._offer(tx, user, "invite", "invitation", "/invitation", timedelta(days=INVITE_DAYS))
+                    return email
                 if created is None:
                     # Nobody has shown that the address is theirs: what counts is the last request, so that the
                     # link in the newest mail never opens an account with somebody else's password.
-                    await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=password_hash)
+                    await tx.execute(
+                        sql.CLAIM, id=user.id, password_hash=password_hash, full_name=full_name, locale=language
+                    )
                     await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="verify")
-                invited = membership is not None and membership.status == "pending"
-                role = Role(membership.role) if membership is not None and invited else Role.STUDENT
-                await self._put_membership(tx, user.id, role, "pending")
+                    user = replace(user, full_name=full_name, locale=language)
                 await self._offer(tx, user, "verify", "verify_email", "/verify-email", timedelta(hours=VERIFY_HOURS))
         return email
 
@@ -394,6 +401,10 @@ class IdentityService:
             membership = await tx.one_or_none(sql.MEMBERSHIP_FOR_UPDATE, user_id=user.id, tenant_id=self.tenant.id)
             if membership is not None and membership.status != "removed":
                 raise Conflict("there is already a member with this e-mail", code="EMAIL_TAKEN")
+            if user.email_verified_at is None:
+                # Whoever registered with this address before has not shown that it is theirs: their password must
+                # not be the one that the invited person's account opens with.
+                await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=None)
             await self._put_membership(tx, user.id, role, "pending")
             await self._offer(tx, user, "invite", "invitation", "/invitation", timedelta(days=INVITE_DAYS))
         await copy_member(self.db.database, self.tenant, user.id, invited_as=full_name)

@@ -76,6 +76,19 @@ SET_PASSWORD = Statement(
     ),
     int,
 )
+CLAIM = Statement(
+    update(users)
+    .where(users.c.id == _ID)
+    .values(
+        password_hash=bindparam("password_hash", type_=Text),
+        full_name=bindparam("full_name", type_=Text),
+        locale=bindparam("locale", type_=Text),
+        password_changed_at=func.now(),
+        version=users.c.version + 1,
+        updated_at=func.now(),
+    ),
+    int,
+)
 REHASH = Statement(
     update(users)
     .where(users.c.id == _ID, users.c.password_hash == bindparam("old", type_=Text))
