@@ -101,6 +101,7 @@ async def test_the_last_registration_of_an_unconfirmed_address_decides_its_passw
     await run(acme, REGISTER, email=email, password=NEW, fullName="Victim")
     await acme.work()
     first, second = [token_in(mail) for mail in acme.mailbox.to(email)]
+    assert (await run(acme, VERIFY, token=first))["fields"][0]["code"] == "TOKEN_INVALID"
     assert "Victim" in text_of(acme.mailbox.to(email)[1])
     await run(acme, VERIFY, token=second)
     assert (await login(acme, email, "attacker knows this 9"))["code"] == "INVALID_CREDENTIALS"
@@ -287,11 +288,16 @@ async def test_changing_the_password_needs_the_present_one_and_ends_the_other_se
     for _ in range(6):
         weak = await run(acme, change, person, currentPassword=PASSWORD, newPassword="password1234")
         assert weak["fields"][0]["code"] == "PASSWORD_WEAK"
+    await run(acme, act("requestPasswordReset", "EmailInput", "... on Acknowledged { ok }"), email=person.email)
+    await acme.work()
+    link = token_in(acme.mailbox.to(person.email)[-1])
     assert (await run(acme, change, person, currentPassword=PASSWORD, newPassword=NEW))["ok"] is True
+    reset = act("resetPassword", "ResetPasswordInput", "... on Acknowledged { ok }")
+    assert (await run(acme, reset, token=link, password=NEW))["fields"][0]["code"] == "TOKEN_INVALID"
     assert (await bearer(acme, person.token))["data"]["me"]["email"] == person.email
     assert (await bearer(acme, other["accessToken"]))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
     await acme.work()
-    assert len(acme.mailbox.to(person.email)) == 1
+    assert len(acme.mailbox.to(person.email)) == 2
 
 
 async def test_a_bcrypt_hash_of_the_old_system_verifies_once_and_is_made_anew(acme: World) -> None:
@@ -417,6 +423,20 @@ async def test_a_role_bites_on_the_next_request_and_a_removed_member_is_out(acme
     assert gone.status_code == 401
     assert (await login(acme, person.email))["code"] == "INVALID_CREDENTIALS"
     assert (await run(acme, delete, Role.ADMIN, id=person.id))["code"] == "NOT_FOUND"
+
+
+async def test_the_links_of_a_removed_member_end_with_the_membership(acme: World, globex: World) -> None:
+    person = await globex.person()
+    for _ in range(3):
+        await run(acme, REGISTER, email=person.email, password=NEW, fullName="X")
+    await acme.work()
+    used, unused, again = [token_in(mail) for mail in acme.mailbox.to(person.email)]
+    await run(acme, VERIFY, token=used)
+    delete = act("deleteUser", "UserIdInput", "... on UserSuccess { user { status } }")
+    assert (await run(acme, delete, Role.ADMIN, id=acme.id("usr", person.user_id)))["user"]["status"] == "REMOVED"
+    for token in (used, unused, again):
+        assert (await run(acme, VERIFY, token=token))["fields"][0]["code"] == "TOKEN_INVALID"
+    assert (await login(acme, person.email))["code"] == "INVALID_CREDENTIALS"
 
 
 async def test_a_tenant_keeps_an_administrator_even_when_two_demote_each_other(acme: World) -> None:

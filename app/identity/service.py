@@ -287,7 +287,6 @@ class IdentityService:
                 "input.password", validators.password, password, user_inputs=[user.email, user.full_name]
             )
             check.done()
-            await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="reset")
             await self._set_password(tx, user, password)
             await self._end_sessions(tx, user.id, "password reset")
         self.access.gate.forget_user(user.id)
@@ -422,7 +421,7 @@ class IdentityService:
         return await self._member(user_id)
 
     async def delete_user(self, user_id: UUID) -> MemberRow:
-        """Remove a member; sessions end, their work and name stay. Raises: NotFound, Conflict (LAST_ADMIN)."""
+        """Remove a member: sessions and links end, work and name stay. Raises: NotFound, Conflict (LAST_ADMIN)."""
         self.viewer.require(Action.MANAGE_USERS)
         async with self.db.control() as tx:
             await self._changeable(tx, user_id, stays_admin=False)
@@ -431,6 +430,7 @@ class IdentityService:
             await tx.execute(
                 sql.REVOKE_IN_TENANT, user_id=user_id, tenant_id=self.tenant.id, because="removed from the tenant"
             )
+            await tx.execute(sql.VOID_IN_TENANT, user_id=user_id, tenant_id=self.tenant.id)
             await announce(tx, "user", user_id)
         self.access.gate.forget_user(user_id)
         await copy_member(self.db.database, self.tenant, user_id)
@@ -460,6 +460,7 @@ class IdentityService:
     async def _set_password(self, tx: Tx, user: UserRow, password: str) -> None:
         password_hash = await self.access.passwords.hash(password)
         await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=password_hash)
+        await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="reset")
         await self._mail(tx, user, "password_changed", "/login")
 
     async def _end_sessions(self, tx: Tx, user_id: UUID, because: str) -> None:

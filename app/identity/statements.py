@@ -286,6 +286,7 @@ TOKEN_FOR_UPDATE = Statement(
 USE_TOKEN = Statement(
     update(one_time_tokens).where(one_time_tokens.c.token_hash == _HASH).values(used_at=func.now()), int
 )
+# A void link has expired, so that clicking it does not look like clicking twice.
 VOID_TOKENS = Statement(
     update(one_time_tokens)
     .where(
@@ -293,7 +294,13 @@ VOID_TOKENS = Statement(
         one_time_tokens.c.purpose == bindparam("purpose", type_=Text),
         one_time_tokens.c.used_at.is_(None),
     )
-    .values(used_at=func.now()),
+    .values(used_at=func.now(), expires_at=func.now()),
+    int,
+)
+VOID_IN_TENANT = Statement(
+    update(one_time_tokens)
+    .where(one_time_tokens.c.user_id == _USER, one_time_tokens.c.tenant_id == _TENANT)
+    .values(used_at=func.coalesce(one_time_tokens.c.used_at, func.now()), expires_at=func.now()),
     int,
 )
 RECENT_TOKENS = Statement(
