@@ -95,6 +95,29 @@ async def test_known_and_unknown_addresses_get_the_same_answers_for_the_same_wor
     assert "already" in str(acme.mailbox.to(known)[0]["Subject"]).lower()
 
 
+async def test_asking_for_a_link_is_the_same_sql_whoever_asks_and_sends_five_an_hour(acme: World) -> None:
+    member = (await acme.person()).email
+    create = act("createUser", "CreateUserInput", "... on UserSuccess { user { status } }")
+    invited = f"invited@{acme.tenant.slug}.test"
+    await run(acme, create, Role.ADMIN, email=invited, fullName="Invitada", role="STUDENT")
+    await acme.work()
+    for name, known, mails in (("requestPasswordReset", member, 5), ("resendVerification", invited, 5)):
+        query = act(name, "EmailInput", "... on Acknowledged { ok }")
+        sql = []
+        for email in (known, f"nobody@{acme.tenant.slug}.test"):
+            with acme.counting() as statements:
+                assert (await run(acme, query, email=email))["ok"] is True
+            sql.append(list(statements))
+        assert sql[0] == sql[1]
+        for _ in range(6):
+            await run(acme, query, email=known)
+        await acme.work()
+        assert len(acme.mailbox.to(known)) == mails
+    assert acme.mailbox.to(f"nobody@{acme.tenant.slug}.test") == []
+    token = token_in(acme.mailbox.to(invited)[-1])
+    assert (await run(acme, VERIFY, token=token, password=NEW))["user"]["status"] == "ACTIVE"
+
+
 async def test_the_last_registration_of_an_unconfirmed_address_decides_its_password(acme: World) -> None:
     email = f"victim@{acme.tenant.slug}.test"
     await run(acme, REGISTER, email=email, password="attacker knows this 9", fullName="A")

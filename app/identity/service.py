@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,15 +21,14 @@ from app.identity import statements as sql
 from app.identity import throttle, validators
 from app.identity.access import Access
 from app.identity.directory import copy_member
+from app.identity.links import Links, Purpose
 from app.identity.rows import Client, MemberRow, MembershipRow, MyMembershipRow, SessionRow, Tokens, UserRow
-from app.identity.secrets import digest, new_secret
+from app.identity.secrets import digest
 from app.outside.jobs import Jobs
 from app.tenancy.directory import TenantDirectory
 from app.tenancy.records import Tenant, TenantState
 from app.viewer import Action, Role, Viewer
 
-VERIFY_HOURS, INVITE_DAYS, RESET_MINUTES = 48, 14, 60
-MAILS_AN_HOUR = 5
 DEFAULT_PREFERENCES: dict[str, Any] = {
     "emailNotifications": True,
     "weeklyDigest": True,
@@ -57,8 +56,8 @@ class IdentityParts:
 
     access: Access
     jobs: Jobs
+    links: Links
     tenants: TenantDirectory
-    public_url: str
     require_verified_email: bool
     login_attempts: int
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -97,16 +96,16 @@ class IdentityService:
             user = await tx.one(sql.USER_BY_EMAIL, "user", email=email)
             membership = await tx.one_or_none(sql.MEMBERSHIP_FOR_UPDATE, user_id=user.id, tenant_id=self.tenant.id)
             if membership is not None and membership.status == "active":
-                await self._mail(tx, user, "already_registered", "/login")
+                await self.parts.links.mail(tx, self.tenant, user, "already_registered", "/login")
             elif created is None and user.email_verified_at is not None:
-                await self._offer(tx, user, "join", "join_tenant", "/join", timedelta(hours=VERIFY_HOURS))
+                await self.parts.links.offer(tx, self.tenant, user, "join")
             else:
                 expected = membership is not None and membership.status == "pending"
                 role = Role(membership.role) if membership is not None and expected else Role.STUDENT
                 await self._put_membership(tx, user.id, role, "pending")
                 if user.password_hash is None:
                     # Invited: whoever reads the mail chooses the password, not whoever knows the address.
-                    await self._offer(tx, user, "invite", "invitation", "/invitation", timedelta(days=INVITE_DAYS))
+                    await self.parts.links.offer(tx, self.tenant, user, "invite")
                     return email
                 if created is None:
                     # Nobody has shown that the address is theirs: what counts is the last request, so that the
@@ -116,21 +115,12 @@ class IdentityService:
                     )
                     await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="verify")
                     user = replace(user, full_name=full_name, locale=language)
-                await self._offer(tx, user, "verify", "verify_email", "/verify-email", timedelta(hours=VERIFY_HOURS))
+                await self.parts.links.offer(tx, self.tenant, user, "verify")
         return email
 
     async def resend_verification(self, *, email: str) -> None:
         """Send the confirmation link again; the answer is the same for every address."""
-        check = validators.Checks()
-        email = check("input.email", validators.email, email)
-        check.done()
-        async with self.db.control() as tx:
-            user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
-            if user is None:
-                return
-            membership = await tx.one_or_none(sql.MEMBERSHIP, user_id=user.id, tenant_id=self.tenant.id)
-            if membership is not None and membership.status == "pending" and await self._may_mail(tx, user, "verify"):
-                await self._offer(tx, user, "verify", "verify_email", "/verify-email", timedelta(hours=VERIFY_HOURS))
+        await self._ask_for_link("verify", email)
 
     async def verify_email(self, *, token: str, password: str | None = None) -> MemberRow:
         """Confirm an address, join a tenant or accept an invitation (which sets a password when there is none yet).
@@ -168,7 +158,7 @@ class IdentityService:
         if membership is None or membership.status != "active":
             role = Role(membership.role) if membership is not None and membership.status == "pending" else Role.STUDENT
             await self._put_membership(tx, user.id, role, "active")
-            await self._mail(tx, user, "welcome", "/")
+            await self.parts.links.mail(tx, self.tenant, user, "welcome", "/")
 
     # --- logging in and staying logged in
 
@@ -257,17 +247,7 @@ class IdentityService:
 
     async def request_password_reset(self, *, email: str) -> None:
         """Send a reset link, if there is somebody to send it to; the answer is the same for every address."""
-        check = validators.Checks()
-        email = check("input.email", validators.email, email)
-        check.done()
-        async with self.db.control() as tx:
-            user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
-            membership = await self._membership(tx, user)
-            if user is None or membership is None or membership.status != "active":
-                return
-            if await self._may_mail(tx, user, "reset"):
-                lifetime = timedelta(minutes=RESET_MINUTES)
-                await self._offer(tx, user, "reset", "reset_password", "/reset-password", lifetime)
+        await self._ask_for_link("reset", email)
 
     async def reset_password(self, *, token: str, password: str) -> None:
         """Set a new password with a link from a mail; ends every session. Raises Invalid (token, password)."""
@@ -405,7 +385,7 @@ class IdentityService:
                 # not be the one that the invited person's account opens with.
                 await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=None)
             await self._put_membership(tx, user.id, role, "pending")
-            await self._offer(tx, user, "invite", "invitation", "/invitation", timedelta(days=INVITE_DAYS))
+            await self.parts.links.offer(tx, self.tenant, user, "invite")
         await copy_member(self.db.database, self.tenant, user.id, invited_as=full_name)
         return await self._member(user.id)
 
@@ -461,30 +441,19 @@ class IdentityService:
         password_hash = await self.access.passwords.hash(password)
         await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=password_hash)
         await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="reset")
-        await self._mail(tx, user, "password_changed", "/login")
+        await self.parts.links.mail(tx, self.tenant, user, "password_changed", "/login")
 
     async def _end_sessions(self, tx: Tx, user_id: UUID, because: str) -> None:
         await tx.execute(sql.REVOKE_OTHERS, user_id=user_id, keep=UUID(int=0), because=because)
         await announce(tx, "user", user_id)
 
-    async def _may_mail(self, tx: Tx, user: UserRow, purpose: str) -> bool:
-        since = self.parts.clock() - timedelta(hours=1)
-        sent = await tx.scalar(sql.RECENT_TOKENS, user_id=user.id, purpose=purpose, since=since) or 0
-        return sent < MAILS_AN_HOUR
-
-    async def _offer(self, tx: Tx, user: UserRow, purpose: str, template: str, path: str, lifetime: timedelta) -> None:
-        token = new_secret()
-        await tx.execute(
-            sql.ADD_TOKEN, token_hash=digest(token), user_id=user.id, tenant_id=self.tenant.id, purpose=purpose,
-            expires_at=self.parts.clock() + lifetime,
-        )  # fmt: skip
-        await self._mail(tx, user, template, f"{path}?tenant={self.tenant.slug}&token={token}")
-
-    async def _mail(self, tx: Tx, user: UserRow, template: str, path: str) -> None:
-        context = {"full_name": user.full_name, "url": f"{self.parts.public_url}{path}"}
-        await self.parts.jobs.mail(
-            tx, template, to=user.email, locale=user.locale, tenant_id=self.tenant.id, context=context
-        )
+    async def _ask_for_link(self, purpose: Purpose, email: str) -> None:
+        """Leave it to the worker: looking here whether there is anybody to write to would show in the answer's time."""
+        check = validators.Checks()
+        email = check("input.email", validators.email, email)
+        check.done()
+        async with self.db.control() as tx:
+            await self.parts.jobs.offer_link(tx, purpose, email, self.tenant.id)
 
     async def _member(self, user_id: UUID) -> MemberRow:
         async with self.db.read() as tx:
