@@ -118,6 +118,20 @@ async def test_asking_for_a_link_is_the_same_sql_whoever_asks_and_sends_five_an_
     assert (await run(acme, VERIFY, token=token, password=NEW))["user"]["status"] == "ACTIVE"
 
 
+async def test_nobodys_mailbox_is_filled_by_registering_their_address_again_and_again(
+    acme: World, globex: World
+) -> None:
+    known, unknown = (await acme.person()).email, f"nobody@{acme.tenant.slug}.test"
+    for email in (known, unknown):
+        answers = [
+            await run(world, REGISTER, email=email, password=NEW, fullName="X Y")
+            for world in (acme, globex, acme, globex, acme, globex, acme)
+        ]
+        assert [answer.get("code") for answer in answers] == [None] * 5 + ["RATE_LIMITED"] * 2
+        await acme.work()
+        assert len(acme.mailbox.to(email)) == 5
+
+
 async def test_the_last_registration_of_an_unconfirmed_address_decides_its_password(acme: World) -> None:
     email = f"victim@{acme.tenant.slug}.test"
     await run(acme, REGISTER, email=email, password="attacker knows this 9", fullName="A")

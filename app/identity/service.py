@@ -21,7 +21,7 @@ from app.identity import statements as sql
 from app.identity import throttle, validators
 from app.identity.access import Access
 from app.identity.directory import copy_member
-from app.identity.links import Links, Purpose
+from app.identity.links import MAILS_AN_HOUR, Links, Purpose
 from app.identity.rows import Client, MemberRow, MembershipRow, MyMembershipRow, SessionRow, Tokens, UserRow
 from app.identity.secrets import digest
 from app.outside.jobs import Jobs
@@ -79,7 +79,8 @@ class IdentityService:
     async def register(self, *, email: str, password: str, full_name: str, locale: str | None = None) -> str:
         """Ask for an account as a student; what happens next is told by mail only. Returns the address.
 
-        The answer and the work are the same whether the address is known or not. Raises Invalid (every bad field).
+        The answer and the work are the same whether the address is known or not.
+        Raises: Invalid (every bad field), TooMany (that address was written to often enough).
         """
         check = validators.Checks()
         email = check("input.email", validators.email, email)
@@ -87,6 +88,8 @@ class IdentityService:
         language = check("input.locale", validators.locale, locale or self.tenant.locale)
         password = await check.slowly("input.password", validators.password, password, user_inputs=[email, full_name])
         check.done()
+        async with self.db.control() as tx:
+            await throttle.count(tx, throttle.registration_key(email), self.parts.clock(), MAILS_AN_HOUR)
         password_hash = await self.access.passwords.hash(password)
         async with self.db.control() as tx:
             created = await tx.scalar(

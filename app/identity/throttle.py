@@ -75,6 +75,11 @@ def keys(tenant_id: UUID, email: str, ip: str | None) -> Keys:
     return Keys(account, f"c:{tenant_id}:{ip}" if ip else None)
 
 
+def registration_key(email: str) -> str:
+    """The key of registering an address, wherever: every registration sends it a mail."""
+    return "r:" + sha256(email.encode()).hexdigest()[:32]
+
+
 def wait_seconds(failures: int, allowed: int) -> int:
     """How long to wait after so many failures: nothing at first, then 2, 4, 8... seconds, 15 minutes at most."""
     if failures < allowed:
