@@ -15,7 +15,6 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
-    delete,
     func,
     insert,
     or_,
@@ -257,8 +256,12 @@ PREVIOUS_REFRESH = Statement(
     .limit(1),
     str,
 )
-DROP_UNUSED_REFRESH = Statement(
-    delete(refresh_tokens).where(refresh_tokens.c.session_id == _SESSION, refresh_tokens.c.used_at.is_(None)), int
+# Used, but so long ago that it is nobody's previous token: whoever comes with it has got what a client never received.
+REPLACE_UNUSED_REFRESH = Statement(
+    update(refresh_tokens)
+    .where(refresh_tokens.c.session_id == _SESSION, refresh_tokens.c.used_at.is_(None))
+    .values(used_at=func.to_timestamp(0)),
+    int,
 )
 
 ADD_TOKEN = Statement(
