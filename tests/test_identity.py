@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import bcrypt
 
@@ -274,6 +275,15 @@ async def test_a_client_that_guesses_at_many_accounts_waits_too(acme: World) -> 
     for n in range(50):
         await login(acme, f"somebody-{n}@{acme.tenant.slug}.test", "wrong wrong wrong")
     assert (await login(acme, (await acme.person()).email))["code"] == "RATE_LIMITED"
+
+
+def test_an_ipv6_client_cannot_choose_what_it_is_counted_under() -> None:
+    def client(ip: str) -> str | None:
+        return throttle.keys(UUID(int=1), "a@b.test", ip).client
+
+    assert client("2001:db8:1:2::1") == client("2001:db8:1:2:ffff::9") != client("2001:db8:1:3::1")
+    assert client("192.0.2.1") == client("::ffff:192.0.2.1") != client("::ffff:192.0.2.2")
+    assert client("not an address") != client("192.0.2.1")
 
 
 async def test_sessions_are_listed_and_revoked_and_log_out_bites_at_once(acme: World) -> None:

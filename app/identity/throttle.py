@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from ipaddress import ip_address, ip_network
 from uuid import UUID
 
 from sqlalchemy import DateTime, Text, bindparam, case, delete, select
@@ -72,7 +73,18 @@ class Keys:
 def keys(tenant_id: UUID, email: str, ip: str | None) -> Keys:
     """The keys of a log-in to one tenant."""
     account = "a:" + sha256(f"{tenant_id}:{email}".encode()).hexdigest()[:32]
-    return Keys(account, f"c:{tenant_id}:{ip}" if ip else None)
+    return Keys(account, f"c:{tenant_id}:{_network(ip)}" if ip else None)
+
+
+def _network(ip: str) -> str:
+    """The client as far as it cannot be chosen: one IPv6 connection has 2**64 addresses."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ip[:64]
+    if address.version == 4:
+        return ip
+    return str(address.ipv4_mapped or ip_network((address, 64), strict=False))
 
 
 def registration_key(email: str) -> str:
