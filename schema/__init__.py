@@ -11,7 +11,6 @@ from strawberry.extensions import (
     AddValidationRules,
     DisableIntrospection,
     MaxTokensLimiter,
-    ParserCache,
     ValidationCache,
 )
 from strawberry.schema.config import StrawberryConfig
@@ -30,7 +29,7 @@ from schema.limits import Limits, limit_rule
 from schema.node import Node
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
-from schema.scope import operation_scope
+from schema.scope import Documents, operation_scope
 
 # How many items a plain list is assumed to have, where ten is not a good guess.
 COSTS = {
@@ -107,7 +106,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
     extensions: list[Any] = [
         operation_scope(seconds),
         lambda: MaxTokensLimiter(max_token_count=LIMITS.tokens),
-        lambda: ParserCache(maxsize=1024),
+        lambda: Documents(maxsize=1024),
         lambda: AddValidationRules([LIMIT_RULE]),
         lambda: ValidationCache(maxsize=1024),
     ]

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
+from typing import Any
 
-from strawberry.extensions import SchemaExtension
+from graphql import GraphQLError
+from strawberry.extensions import ParserCache, SchemaExtension
 
 from app.errors import Unavailable
 from schema.presenting import present
+
+
+class Documents(ParserCache):
+    """Parsed documents by their text. A malformed one is left to Strawberry, which parses it again and reports it.
+
+    The extension would raise where only HTTP looks for errors; a WebSocket would be told that all is complete.
+    """
+
+    def on_parse(self) -> Iterator[None]:
+        context = self.execution_context
+        with suppress(GraphQLError):
+            context.graphql_document = self.cached_parse_document(context.query, **context.parse_options)
+        yield
 
 
 def operation_scope(seconds: float) -> Callable[[], SchemaExtension]:
@@ -33,15 +49,26 @@ class OperationScope(SchemaExtension):
         context = await self.execution_context.context.for_operation()
         self.execution_context.context = context
         try:
+            yield
+        finally:
+            await context.close()
+        self._present(self.execution_context.result)
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        try:
             async with asyncio.timeout(self._seconds):
                 yield
         except TimeoutError as error:
             raise Unavailable(
                 "this took too long and was stopped; try again or ask for less", code="TIMEOUT"
             ) from error
-        finally:
-            await context.close()
-        result = self.execution_context.result
+
+    async def on_stream_result(self, result: Any) -> AsyncIterator[None]:
+        self._present(result)  # a WebSocket sends it before the operation ends
+        yield
+
+    def _present(self, result: Any) -> None:
         errors = getattr(result, "errors", None)
-        if result is not None and errors:
+        if errors:
+            context = self.execution_context.context
             result.errors = [present(error, context.locale, context.request_id) for error in errors]

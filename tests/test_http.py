@@ -37,6 +37,7 @@ from app.tenancy.service import TenantService
 from app.viewer import Role
 from schema.context import Context
 from schema.limits import Limits, measure
+from schema.scope import OperationScope
 from schema.sdl import COMMITTED, compare, printed
 from tests.conftest import settings_for
 from tests.world import World
@@ -404,6 +405,43 @@ async def test_a_websocket_runs_operations_as_the_person_who_said_hello(served: 
             await until_closed(ws, "{ me { email } }")
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "UNAUTHENTICATED")
+
+
+async def test_a_websocket_presents_errors_as_http_does(
+    served: str, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("secret detail: SELECT * FROM users at /srv/app.py")
+
+    monkeypatch.setattr("app.identity.service.IdentityService.me", broken)
+    hello = {"X-Tenant-ID": acme.tenant.slug, "Accept-Language": "es"}
+    async with connect(served, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws:
+        await greet(ws, hello)
+        refused = (await run(ws, 1, "{ users { totalCount } }"))["payload"]["errors"][0]
+        assert refused["message"] == "inicia sesión para hacer esto"
+        assert refused["extensions"].keys() == {"code", "requestId"}
+        masked = (await run(ws, 2, "{ me { id } }"))["payload"]["errors"][0]
+        assert masked["extensions"]["code"] == "INTERNAL"
+        assert "secret" not in str(masked)
+        invalid = await run(ws, 3, "{ nope }")
+        assert (invalid["type"], invalid["payload"][0]["extensions"]["code"]) == ("error", "BAD_USER_INPUT")
+        malformed = await run(ws, 4, "{")
+        assert (malformed["type"], malformed["payload"][0]["extensions"]["code"]) == ("error", "BAD_USER_INPUT")
+
+
+async def test_a_websocket_is_told_when_an_operation_takes_too_long(
+    served: str, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sleeps(_: IdentityService) -> Any:
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(IdentityService, "me", sleeps)
+    monkeypatch.setattr(OperationScope, "__init__", lambda self, _: setattr(self, "_seconds", 0.2))
+    async with connect(served, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws:
+        await greet(ws, {"X-Tenant-ID": acme.tenant.slug})
+        answer = await run(ws, 1, "{ me { id } }")
+        assert (answer["type"], answer["payload"][0]["extensions"]["code"]) == ("error", "TIMEOUT")
+        assert (await run(ws, 2, "{ __typename }"))["payload"] == {"data": {"__typename": "Query"}}
 
 
 async def test_a_websocket_is_closed_for_the_same_reasons_as_a_request(served: str, acme: World, globex: World) -> None:
