@@ -6,12 +6,11 @@ import structlog
 from graphql import GraphQLError
 
 from app.errors import Invalid, Refusal
-from app.i18n import Locale, message, translate
+from app.http.responses import INTERNAL
+from app.i18n import Locale, translate
 from schema.errors import invalid_fields
 
 log = structlog.get_logger(__name__)
-
-INTERNAL = message("something went wrong on our side; it was written down and will be looked at")
 
 
 def present(error: GraphQLError, locale: Locale, request_id: str) -> GraphQLError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache
@@ -24,7 +25,7 @@ from strawberry.types.graphql import OperationType
 
 from app.errors import Refusal, Unauthenticated
 from app.http.resolution import tenant_required
-from app.http.responses import refusal_response
+from app.http.responses import failure_response, refusal_response
 from app.http.viewer import request_id
 from app.i18n import Locale, message, negotiate
 from schema.context import Context
@@ -33,6 +34,7 @@ from schema.presenting import present
 
 MAX_BODY = 100_000  # bytes
 MODERN, LEGACY = "application/graphql-response+json", "application/json"
+QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
 META = frozenset({"__typename", "__schema", "__type"})
 
 Receive_ = Callable[[Mapping[str, str], str | None], Awaitable[Context]]
@@ -89,6 +91,8 @@ class GraphQLServer:
             if isinstance(refusal, BadRequest) and refusal.allow:
                 response.headers["Allow"] = refusal.allow
             return response
+        except Exception as error:
+            return failure_response(error, locale, identifier)
         return respond(result, media_type, locale, identifier)
 
     async def _body(self, request: Request) -> dict[str, Any]:
@@ -167,7 +171,7 @@ def accepted(header: str | None) -> str:
         for parameter in parameters.split(";"):
             key, _, value = parameter.strip().partition("=")
             if key == "q":
-                quality = float(value) if value.replace(".", "", 1).isdigit() else 0.0
+                quality = float(value) if QUALITY.fullmatch(value) else 0.0
             if key == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
                 quality = 0.0
         found = {MODERN: MODERN, LEGACY: LEGACY, "application/*": LEGACY, "*/*": LEGACY}.get(name.strip())

@@ -215,6 +215,27 @@ async def test_an_unexpected_error_is_masked_and_logged(
     assert "secret" not in str(answer)
 
 
+async def test_a_failure_before_the_operation_is_masked_too(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("app.http.resolution.TenantResolver.resolve", broken)
+    response = await acme.send("{ me { id } }", headers={"Accept-Language": "es"})
+    assert code(response) == (500, "INTERNAL")
+    assert response.json()["errors"][0]["message"].startswith("algo falló")
+    assert "secret" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("application/json;q=²", 406), ("*/*;q=0", 406), ("*/*;q=1.", 200), ("text/html, */*;q=0.1", 200)],
+)
+async def test_the_accept_header_may_say_anything(acme: World, header: str, status: int) -> None:
+    headers = [(b"accept", header.encode("latin-1")), (b"content-type", b"application/json")]
+    response = await acme.http.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+    assert response.status_code == status
+
+
 async def test_health_and_readiness(acme: World) -> None:
     assert (await acme.http.get("/health")).json() == {"status": "ok"}
     ready = await acme.http.get("/ready")
