@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
+
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
 
 from app.errors import Invalid, Refusal
 from app.http.responses import INTERNAL
-from app.i18n import Locale, translate
+from app.i18n import Locale, message, translate
 from schema.errors import invalid_fields
+from schema.limits import TOO_COMPLEX
 
 log = structlog.get_logger(__name__)
+
+# The parser's own words: it stops counting there, and says so as a mistake in the syntax.
+TOKENS = re.compile(r"contains more than (\d+) tokens")
+TOO_LONG = message("this document is too long: it has more than {limit} tokens")
 
 
 def present(error: GraphQLError, locale: Locale, request_id: str) -> GraphQLError:
@@ -26,6 +33,11 @@ def present(error: GraphQLError, locale: Locale, request_id: str) -> GraphQLErro
         if isinstance(original, Invalid):
             fields = invalid_fields(original, locale)
             known["fields"] = [{"path": f.path, "message": f.message, "code": f.code} for f in fields]
+    elif known.get("code") == TOO_COMPLEX:
+        text = translate(text, locale, **known)
+    elif isinstance(error, GraphQLSyntaxError) and (tokens := TOKENS.search(text)):
+        known |= {"code": TOO_COMPLEX, "kind": "tokens", "limit": int(tokens[1])}
+        text = translate(TOO_LONG, locale, limit=tokens[1])
     elif original is None or isinstance(original, GraphQLError):
         known.setdefault("code", "BAD_USER_INPUT")
     else:

@@ -27,7 +27,7 @@ from app.errors import Refusal, Unauthenticated
 from app.http.resolution import tenant_required
 from app.http.responses import failure_response, refusal_response
 from app.http.viewer import request_id
-from app.i18n import Locale, message, negotiate
+from app.i18n import Locale, message, negotiate, translate
 from schema.context import Context
 from schema.limits import root_fields
 from schema.presenting import present
@@ -52,6 +52,7 @@ class BadRequest(Refusal):
 
 
 NOT_JSON = message("the body is not a JSON object with a query")
+NO_OPERATION = message("the document has no such operation; name one of its operations in operationName")
 
 
 class GraphQLServer:
@@ -129,7 +130,7 @@ class GraphQLServer:
                 405, code="METHOD_NOT_ALLOWED", allow="POST",
             ) from error  # fmt: skip
         except CannotGetOperationTypeError:
-            return ExecutionResult(data=None, errors=[GraphQLError("Name the operation to run: operationName.")])
+            return ExecutionResult(data=None, errors=[GraphQLError(translate(NO_OPERATION, context.locale))])
         return result
 
 

@@ -258,6 +258,8 @@ def doubling(depth: int) -> str:
         ("{ " + "me { memberships { " * 0 + " ".join(["__typename"] * 21) + " }", "rootFields"),
         ("{ me { " + "id @include(if: true) " * 51 + "} }", "directives"),
         ("{ courses(first: 100) { nodes { modules { lessons { blocks { __typename } } } } } }", "cost"),
+        ("{ a: courses(first: -2147483648) { nodes { id } }"
+         " b: courses(first: 100) { nodes { modules { lessons { blocks { __typename } } } } } }", "cost"),
         ("{ course(id: 1) { modules { course { modules { course { modules { course { modules { course { modules {"
          " course { modules { course { modules { course { id }}}}}}}}}}}}}}} }", "depth"),
     ],
@@ -280,6 +282,8 @@ def test_measuring_is_linear_in_the_document() -> None:
     assert visited == [2 * n + 2 for n in (10, 20, 40)]
     circle = "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A __typename }"
     assert measure(core, parse(circle))[1] == 4
+    enormous = parse("{ courses(first: " + "9" * 5000 + ") { nodes { id } } }")
+    assert measure(core, enormous)[0][0].cost == 1_000_000_000
     assert Limits().depth == 15
 
 
@@ -289,8 +293,20 @@ async def test_introspection_cannot_be_nested_without_end(acme: World) -> None:
 
 
 async def test_too_many_tokens_are_refused(acme: World) -> None:
-    answer = await acme.post("{ " + "__typename " * 2100 + "}")
-    assert "errors" in answer
+    [error] = (await acme.post("{ " + "__typename " * 2100 + "}"))["errors"]
+    known = {name: error["extensions"][name] for name in ("code", "kind", "limit")}
+    assert known == {"code": "QUERY_TOO_COMPLEX", "kind": "tokens", "limit": 2000}
+    assert error["message"] == "this document is too long: it has more than 2000 tokens"
+
+
+async def test_a_limit_is_told_in_the_readers_language(acme: World) -> None:
+    for query, spanish in (
+        ("{ " + " ".join(["__typename"] * 21) + " }", "esta operación pide demasiado: rootFields es 21"),
+        ("{ " + "__typename " * 2100 + "}", "este documento es demasiado largo: tiene más de 2000 tokens"),
+        ("fragment F on Query { __typename }", "el documento no tiene esa operación"),
+    ):
+        response = await acme.send(query, headers={"Accept-Language": "es"})
+        assert response.json()["errors"][0]["message"].startswith(spanish)
 
 
 async def test_the_graphiql_introspection_query_passes(acme: World) -> None:
