@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     DateTime,
     Integer,
     Select,
@@ -365,10 +366,17 @@ ORDERS = {
 }
 
 
+def _literally(text: ColumnElement[str]) -> ColumnElement[str]:
+    """A text as a LIKE pattern that matches just itself: addresses are full of underscores."""
+    for special in ("\\", "%", "_"):
+        text = func.replace(text, special, f"\\{special}", type_=Text)
+    return text
+
+
 def _filtered(query: Select[Any], used: frozenset[str]) -> Select[Any]:
     if "search" in used:
         wanted = func.extensions.fold(bindparam("search", type_=Text), type_=Text)
-        query = query.where(members.c.search_text.contains(wanted))
+        query = query.where(members.c.search_text.contains(_literally(wanted)))
     if "role" in used:
         query = query.where(members.c.role == bindparam("role", type_=Text))
     if "status" in used:
