@@ -103,14 +103,15 @@ class PlatformSchema(strawberry.Schema):
 def build(settings: Settings | None = None) -> PlatformSchema:
     """The schema with its limits, caches and scope; without settings, as a development server has it."""
     seconds = settings.operation_timeout if settings else 15.0
+    is_open = settings is None or settings.introspection
     extensions: list[Any] = [
-        operation_scope(seconds),
+        operation_scope(seconds, hints=is_open),
         lambda: MaxTokensLimiter(max_token_count=LIMITS.tokens),
         lambda: Documents(maxsize=1024),
         lambda: AddValidationRules([LIMIT_RULE]),
         lambda: ValidationCache(maxsize=1024),
     ]
-    if settings is not None and not settings.introspection:
+    if not is_open:
         extensions.append(lambda: DisableIntrospection())
     return PlatformSchema(
         query=Query,
@@ -119,10 +120,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if settings is None or settings.compiled_execution else None,
-        config=StrawberryConfig(
-            scalar_map=SCALARS,
-            disable_field_suggestions=settings is not None and settings.env == "production",
-        ),
+        config=StrawberryConfig(scalar_map=SCALARS),
     )
 
 

@@ -17,11 +17,13 @@ log = structlog.get_logger(__name__)
 
 # The parser's own words: it stops counting there, and says so as a mistake in the syntax.
 TOKENS = re.compile(r"contains more than (\d+) tokens")
+# Of fields, arguments, types, enum values and input fields: enough of them are the schema.
+HINT = re.compile(r" Did you mean [^?]*\?")
 TOO_LONG = message("this document is too long: it has more than {limit} tokens")
 
 
-def present(error: GraphQLError, locale: Locale, request_id: str) -> GraphQLError:
-    """The error as a client may see it; presenting twice changes nothing."""
+def present(error: GraphQLError, locale: Locale, request_id: str, *, hints: bool = True) -> GraphQLError:
+    """The error as a client may see it, with or without ``hints`` at names; presenting twice changes nothing."""
     known = dict(error.extensions or {})
     if "requestId" in known:
         return error
@@ -40,6 +42,7 @@ def present(error: GraphQLError, locale: Locale, request_id: str) -> GraphQLErro
         text = translate(TOO_LONG, locale, limit=tokens[1])
     elif original is None or isinstance(original, GraphQLError):
         known.setdefault("code", "BAD_USER_INPUT")
+        text = text if hints else HINT.sub("", text)
     else:
         log.error("unexpected error", request_id=request_id, path=error.path, exc_info=original)
         text = translate(INTERNAL, locale)

@@ -27,11 +27,11 @@ class Documents(ParserCache):
         yield
 
 
-def operation_scope(seconds: float) -> Callable[[], SchemaExtension]:
+def operation_scope(seconds: float, *, hints: bool) -> Callable[[], SchemaExtension]:
     """A factory of ``OperationScope`` for operations that may take so many seconds."""
 
     def make() -> SchemaExtension:
-        return OperationScope(seconds)
+        return OperationScope(seconds, hints=hints)
 
     return make
 
@@ -42,8 +42,9 @@ class OperationScope(SchemaExtension):
     An operation that takes too long is cancelled, and with it the statement it waits for.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, hints: bool) -> None:
         self._seconds = seconds
+        self._hints = hints
 
     async def on_operation(self) -> AsyncIterator[None]:
         context = await self.execution_context.context.for_operation()
@@ -71,4 +72,4 @@ class OperationScope(SchemaExtension):
         errors = getattr(result, "errors", None)
         if errors:
             context = self.execution_context.context
-            result.errors = [present(error, context.locale, context.request_id) for error in errors]
+            result.errors = [present(error, context.locale, context.request_id, hints=self._hints) for error in errors]

@@ -365,6 +365,19 @@ async def test_a_production_schema_hides_itself_and_gives_no_hints(acme: World) 
         result = await made.execute(query, context_value=Context(acme.platform, asker))
         assert result.errors
         assert result.data is None
+    for query, variables in (
+        ("{ me { emial } }", {}),
+        ("{ users(frist: 1) { totalCount } }", {}),
+        ("{ users(sort: NAMES) { totalCount } }", {}),
+        ('{ users(filter: {serch: "x"}) { totalCount } }', {}),
+        ("query($a: UserFiltr) { users(filter: $a) { totalCount } }", {}),
+        ("query($a: UserFilter) { users(filter: $a) { totalCount } }", {"a": {"serch": "x"}}),
+        ("query($a: UserSort) { users(sort: $a) { totalCount } }", {"a": "NAMES"}),
+    ):
+        result = await made.execute(query, variable_values=variables, context_value=Context(acme.platform, asker))
+        assert result.errors
+        assert "Did you mean" not in str(result.errors)
+        assert "Did you mean" in str((await acme.post(query, **variables))["errors"])
 
 
 async def test_an_operation_that_takes_too_long_is_stopped_with_its_sql(
@@ -473,7 +486,9 @@ async def test_a_websocket_is_told_when_an_operation_takes_too_long(
         await asyncio.sleep(30)
 
     monkeypatch.setattr(IdentityService, "me", sleeps)
-    monkeypatch.setattr(OperationScope, "__init__", lambda self, _: setattr(self, "_seconds", 0.2))
+    monkeypatch.setattr(
+        OperationScope, "__init__", lambda self, *_, **__: self.__dict__.update(_seconds=0.2, _hints=True)
+    )
     async with connect(served, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws:
         await greet(ws, {"X-Tenant-ID": acme.tenant.slug})
         answer = await run(ws, 1, "{ me { id } }")
