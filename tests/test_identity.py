@@ -202,6 +202,24 @@ async def test_one_person_belongs_to_two_tenants_and_switches(acme: World, globe
     assert (await login(globex, person.email, PASSWORD))["__typename"] == "AuthPayload"
 
 
+async def test_whoever_logs_in_sees_themselves_in_the_answer(acme: World, globex: World) -> None:
+    person = await acme.person()
+    await run(globex, REGISTER, email=person.email, password=NEW, fullName="X")
+    await globex.work()
+    await run(globex, VERIFY, token=token_in(globex.mailbox.to(person.email)[-1]))
+    own = "user { email preferences { captions } memberships { tenantSlug } sessions { id isCurrent } }"
+    answer = f"... on AuthPayload {{ accessToken refreshToken {own} }}"
+    entered = await run(acme, act("login", "LoginInput", answer), email=person.email, password=PASSWORD)
+    refreshed = await run(acme, act("refreshToken", "RefreshTokenInput", answer), refreshToken=entered["refreshToken"])
+    for found in (entered, refreshed):
+        assert (found["user"]["email"], found["user"]["preferences"]) == (person.email, {"captions": True})
+        assert {m["tenantSlug"] for m in found["user"]["memberships"]} == {acme.tenant.slug, globex.tenant.slug}
+        assert [s["isCurrent"] for s in found["user"]["sessions"]].count(True) == 1
+    switched = await run(acme, act("switchTenant", "SwitchTenantInput", answer), person, tenant=globex.tenant.slug)
+    assert [s["isCurrent"] for s in switched["user"]["sessions"]] == [True]
+    assert switched["user"]["email"] == person.email
+
+
 async def test_a_refresh_token_works_once_and_its_reuse_ends_the_session(acme: World) -> None:
     person = await acme.person()
     first = await login(acme, person.email)
