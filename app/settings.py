@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from psycopg.conninfo import conninfo_to_dict
-from pydantic import Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEVELOPMENT_SECRET = "development-only-secret-change-me-0123456789"  # noqa: S105 - refused in production
 
 
 class SettingsError(Exception):
     """The environment does not describe a runnable platform; the message names every variable to correct."""
+
+
+def _listed(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise ValueError('must be a JSON list, like ["learn.example.org"]') from None
+
+
+# Decoded here: a mistake would otherwise end in the library's own exception, alone and without the variable's name.
+JsonList = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -40,10 +54,10 @@ class Settings(BaseSettings):
         "http://127.0.0.1:8000",
         description="Where people reach the web front end; links in mails start with it.",
     )
-    allowed_hosts: list[str] = Field(
+    allowed_hosts: JsonList = Field(
         ["*"], description="Host names that are answered (JSON list); production needs an explicit list."
     )
-    cors_origins: list[str] = Field([], description="Origins whose browsers may call the API (JSON list).")
+    cors_origins: JsonList = Field([], description="Origins whose browsers may call the API (JSON list).")
     data_dir: Path = Field(Path(".data"), description="Folder of the embedded PostgreSQL and of development mails.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
@@ -138,14 +152,26 @@ class Settings(BaseSettings):
         return hmac.new(str(owner_password).encode(), b"stegmaier runtime logins", hashlib.sha256).hexdigest()
 
 
-def load(**overrides: object) -> Settings:
+def load(**overrides: Any) -> Settings:
     """Read the settings. Raises SettingsError with one line per problem, all at once."""
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(**overrides)
     except ValidationError as error:
-        lines: list[str] = []
-        for problem in error.errors():
-            name = "_".join(str(part) for part in problem["loc"]).upper()
-            text = problem["msg"].removeprefix("Value error, ")
-            lines += text.splitlines() if not name else [f"{name}: {text}"]
+        lines = _lines(error)
+        broken = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        if broken:
+            # What is checked together was not looked at yet; look as if the broken ones had their defaults.
+            try:
+                Settings(**overrides | {name: Settings.model_fields[name].default for name in broken})
+            except ValidationError as further:
+                lines += [line for line in _lines(further) if line.partition(":")[0].lower() not in broken]
         raise SettingsError("\n".join(f"  {line}" for line in lines)) from error
+
+
+def _lines(error: ValidationError) -> list[str]:
+    lines: list[str] = []
+    for problem in error.errors():
+        name = str(problem["loc"][0]).upper() if problem["loc"] else ""
+        text = problem["msg"].removeprefix("Value error, ")
+        lines += text.splitlines() if not name else [f"{name}: {text}"]
+    return lines

@@ -43,6 +43,19 @@ def test_wrong_values_are_named_with_their_variable(monkeypatch: pytest.MonkeyPa
     assert "SMTP_TLS:" in str(refused.value)
 
 
+def test_a_list_that_is_none_and_what_else_is_missing_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "learn.example.org")
+    monkeypatch.setenv("PORT", "99999")
+    with pytest.raises(SettingsError) as refused:
+        load(env="production")
+    lines = [line.strip() for line in str(refused.value).splitlines()]
+    assert 'ALLOWED_HOSTS: must be a JSON list, like ["learn.example.org"]' in lines
+    names = [line.partition(":")[0] for line in lines]
+    assert sorted(names) == [
+        "ALLOWED_HOSTS", "BASE_DOMAIN", "DATABASE_URL", "JWT_SECRET", "PORT", "PUBLIC_URL", "SMTP_HOST",
+    ]  # fmt: skip
+
+
 def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "short")
     with pytest.raises(SettingsError, match="JWT_SECRET: must have at least 32 bytes"):
