@@ -16,6 +16,7 @@ from app.http.resolution import TenantResolver
 from app.http.viewer import Reception
 from app.identity.access import Access
 from app.identity.founding import Founder
+from app.identity.links import Links
 from app.identity.passwords import Passwords
 from app.identity.service import IdentityParts
 from app.identity.sessions import SessionGate
@@ -49,12 +50,13 @@ class Platform:
         self.queue: procrastinate.App = queue_app(self.config)
         self.jobs = Jobs(self.queue)
         self.founder = Founder(self.database, self.jobs, self.passwords, settings.public_url)
+        self.links = Links(self.jobs, settings.public_url)
         self.mailer = mailer_for(settings)
         self.identity_parts = IdentityParts(
             access=self.access,
             jobs=self.jobs,
+            links=self.links,
             tenants=self.tenants,
-            public_url=settings.public_url,
             require_verified_email=settings.require_verified_email,
             login_attempts=settings.login_attempts,
         )

@@ -17,6 +17,7 @@ from app.db.statements import Statement
 from app.db.tables import control_outbox
 from app.db.transaction import Tx
 from app.identity.directory import copy_member
+from app.identity.links import Purpose
 from app.identity.tables import members
 from app.learning.completing import complete_after_removal
 from app.outside import jobs
@@ -85,6 +86,7 @@ class Worker:
         queue = platform.queue
         task: Any = queue.task  # its overloads do not know bound methods
         task(self.send_mail, name=jobs.SEND_MAIL, retry=jobs.RETRY)
+        task(self.offer_link, name=jobs.OFFER_LINK, retry=jobs.RETRY)
         task(self.sync_member, name=jobs.SYNC_MEMBER, retry=jobs.RETRY)
         task(self.relay_tenant, name=jobs.RELAY_TENANT, retry=jobs.RETRY)
         queue.periodic(cron="*/2 * * * *")(task(self.sweep, name=jobs.SWEEP, queueing_lock=jobs.SWEEP))
@@ -152,6 +154,12 @@ class Worker:
         payload = pending.payload
         context = {"tenant_name": tenant.name if tenant else "Stegmaier", **payload["context"]}
         return render(payload["template"], payload["locale"], to=payload["to"], **context)
+
+    async def offer_link(self, *, purpose: Purpose, email: str, tenant_id: str) -> None:
+        """Send the link that somebody asked to be sent to an address, if there is anybody to send it to."""
+        tenant = await self._platform.tenants.by_id(UUID(tenant_id))
+        if tenant is not None and tenant.state == TenantState.ACTIVE:
+            await self._platform.links.offer_if_due(self._platform.database, tenant, purpose, email)
 
     async def sync_member(self, *, user_id: str, tenant_id: str) -> None:
         """Copy an identity and its membership into the tenant's directory."""

@@ -96,16 +96,18 @@ def build(settings: Settings | None = None) -> PlatformSchema:
     """The schema with its limits, caches and scope; without settings, as a development server has it."""
     seconds = settings.operation_timeout if settings else 15.0
     documents = Documents()
+    is_open = settings is None or settings.introspection
     extensions: list[Any] = [
-        operation_scope(seconds),
+        operation_scope(seconds, hints=is_open),
         lambda: MaxTokensLimiter(max_token_count=LIMITS.tokens),
         lambda: AddValidationRules([LIMIT_RULE]),
         remember(documents),
     ]
-    if settings is not None and not settings.introspection:
+    if not is_open:
         extensions.insert(-1, lambda: DisableIntrospection())
     return PlatformSchema(
         seconds=seconds,
+        hints=is_open,
         documents=documents,
         query=Query,
         mutation=Mutation,
@@ -113,10 +115,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if settings is None or settings.compiled_execution else None,
-        config=StrawberryConfig(
-            scalar_map=SCALARS,
-            disable_field_suggestions=settings is not None and settings.env == "production",
-        ),
+        config=StrawberryConfig(scalar_map=SCALARS),
     )
 
 

@@ -61,10 +61,14 @@ class Context:
             raise tenant_required()
         return self.tenant
 
-    def enter(self, tenant: Tenant) -> None:
-        """Show what follows as the tenant that a log-in was just opened in."""
+    async def enter(self, tenant: Tenant, access_token: str) -> None:
+        """Show and do what follows in this operation as the session that was just opened."""
+        await self.close()
+        self._operation = None
         self.tenant = tenant
-        self.__dict__.pop("mask", None)
+        self.viewer = await self.platform.gate.viewer_of(self.platform.tokens.verify(access_token))
+        for name in (*OF_VIEWER, *LOADERS):
+            self.__dict__.pop(name, None)
 
     @cached_property
     def mask(self) -> int:
@@ -173,5 +177,8 @@ class Context:
 LOADERS = tuple(
     name for name, attribute in vars(Context).items() if isinstance(attribute, cached_property) and "_by_" in name
 )
+
+# What was made for one viewer in one tenant.
+OF_VIEWER = ("mask", "db", "catalog", "learning", "identity")
 
 Info = strawberry.Info[Context, None]

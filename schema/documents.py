@@ -10,10 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from graphql import DocumentNode, OperationDefinitionNode
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
+NAME_IT = "Name the operation to run: operationName."
 MOST = 1024
 MOST_CHARACTERS = 1_000_000  # of all remembered texts; a document in memory takes some 100 times its text
 
@@ -49,7 +50,7 @@ class Documents:
         """Remember a document that is valid."""
         if text in self._known or len(text) > self._most_characters:
             return
-        defined = [each for each in node.definitions if isinstance(each, OperationDefinitionNode)]
+        defined = operations_of(node)
         operations: dict[str | None, OperationType] = {
             each.name.value: OperationType(each.operation.value) for each in defined if each.name
         }
@@ -62,6 +63,11 @@ class Documents:
             self.characters -= len(forgotten)
 
 
+def operations_of(node: DocumentNode) -> list[OperationDefinitionNode]:
+    """The operations of a document."""
+    return [each for each in node.definitions if isinstance(each, OperationDefinitionNode)]
+
+
 def remember(documents: Documents) -> Callable[[], SchemaExtension]:
     """A factory of the extension that keeps what validation has passed."""
 
@@ -69,7 +75,11 @@ def remember(documents: Documents) -> Callable[[], SchemaExtension]:
         def on_validate(self) -> Iterator[None]:
             yield
             context = self.execution_context
-            if context.graphql_document is not None and context.query and not context.pre_execution_errors:
-                documents.keep(context.query, context.graphql_document)
+            if context.graphql_document is None or not context.query or context.pre_execution_errors:
+                return
+            documents.keep(context.query, context.graphql_document)
+            # Strawberry would run the first of several; the specification (6.1) wants one named.
+            if context._provided_operation_name is None and len(operations_of(context.graphql_document)) > 1:
+                context.pre_execution_errors = [GraphQLError(NAME_IT)]
 
     return Remember

@@ -13,6 +13,7 @@ from app.errors import Unauthenticated
 from app.identity.rows import MemberRow, SessionRow, Tokens
 from app.identity.service import DEFAULT_PREFERENCES, EmailNotVerified, InvalidCredentials
 from app.identity.statements import ORDERS
+from app.tenancy.records import Tenant
 from app.viewer import Role as DomainRole
 from schema import ids
 from schema.accounts import (
@@ -342,15 +343,16 @@ DeleteUserResult = Annotated[
 ]
 
 
-def auth_payload(tokens: Tokens, tenant_slug: str) -> AuthPayload:
-    """A log-in's tokens as clients see them."""
+async def auth_payload(info: Info, tenant: Tenant, tokens: Tokens) -> AuthPayload:
+    """A log-in's tokens as clients see them, and the person as they see themselves."""
+    await info.context.enter(tenant, tokens.access_token)
     return AuthPayload(
         access_token=tokens.access_token,
         token_type="Bearer",  # noqa: S106 - the scheme's name
         expires_in=tokens.expires_in,
         refresh_token=tokens.refresh_token,
         user=User(row=tokens.member),
-        tenant_slug=tenant_slug,
+        tenant_slug=tenant.slug,
     )
 
 
@@ -450,14 +452,14 @@ class IdentityMutation:
         self, info: Info, input: Annotated[LoginInput, strawberry.argument(description="The credentials.")]
     ) -> LoginResult:
         tokens = await info.context.identity.login(email=input.email, password=input.password)
-        return auth_payload(tokens, info.context.here.slug)
+        return await auth_payload(info, info.context.here, tokens)
 
     @strawberry.mutation(description="Exchange a refresh token for a new pair of tokens; each works once.")
     async def refresh_token(
         self, info: Info, input: Annotated[RefreshTokenInput, strawberry.argument(description="The token.")]
     ) -> RefreshTokenResult:
         tokens = await info.context.identity.refresh(refresh_token=input.refresh_token)
-        return auth_payload(tokens, info.context.here.slug)
+        return await auth_payload(info, info.context.here, tokens)
 
     @strawberry.mutation(description="End this session, or all of them.")
     async def logout(
@@ -480,8 +482,7 @@ class IdentityMutation:
         self, info: Info, input: Annotated[SwitchTenantInput, strawberry.argument(description="The organisation.")]
     ) -> SwitchTenantResult:
         tenant, tokens = await info.context.identity.switch_tenant(slug=input.tenant)
-        info.context.enter(tenant)
-        return auth_payload(tokens, tenant.slug)
+        return await auth_payload(info, tenant, tokens)
 
     @strawberry.mutation(description="Send a link to choose a new password, if there is somebody to send it to.")
     async def request_password_reset(

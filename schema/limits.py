@@ -20,14 +20,19 @@ from graphql import (
     OperationDefinitionNode,
     SelectionSetNode,
     ValidationContext,
+    ValueNode,
     get_named_type,
     get_nullable_type,
     is_composite_type,
     is_list_type,
 )
 
+from app.i18n import message
+
 Costs = Mapping[tuple[str, str], int]
 PAGE, MAX_PAGE = 20, 100
+TOO_COMPLEX = "QUERY_TOO_COMPLEX"
+TOO_MUCH = message("this operation asks too much: {kind} is {found}, the limit is {limit}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,12 +154,18 @@ class Meter:
         if field is not None and ("first" in field.args or "last" in field.args):
             for argument in node.arguments or ():
                 if argument.name.value in {"first", "last"}:
-                    value = argument.value
-                    return min(int(value.value), CEILING) if isinstance(value, IntValueNode) else MAX_PAGE
+                    return _page(argument.value)
             return PAGE
         if not is_list or node.name.value in {"nodes", "edges"}:
             return 1
         return self._costs.get((getattr(parent, "name", ""), node.name.value), self._limits.list_size)
+
+
+def _page(value: ValueNode) -> int:
+    """A page's size as far as the document says it; one that is refused later counts too, and never below nothing."""
+    if not isinstance(value, IntValueNode):
+        return MAX_PAGE
+    return CEILING if len(value.value) > 9 else max(int(value.value), 1)
 
 
 def measure(
@@ -188,9 +199,8 @@ def limit_rule(limits: Limits, costs: Costs) -> type[ASTValidationRule]:
             )
             for kind, value, limit in checks:
                 if value > limit:
-                    extensions = {"code": "QUERY_TOO_COMPLEX", "kind": kind, "limit": limit, "found": value}
-                    text = f"This operation asks too much: {kind} is {value}, the limit is {limit}."
-                    self.report_error(GraphQLError(text, node, extensions=extensions))
+                    extensions = {"code": TOO_COMPLEX, "kind": kind, "limit": limit, "found": value}
+                    self.report_error(GraphQLError(TOO_MUCH, node, extensions=extensions))
 
     return LimitRule
 

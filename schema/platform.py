@@ -13,7 +13,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from schema.documents import Documents
-from schema.scope import Scope, presented
+from schema.scope import Deadline, presented
 
 ORDINARY = frozenset({OperationType.QUERY, OperationType.MUTATION, OperationType.SUBSCRIPTION})
 
@@ -24,10 +24,11 @@ class PlatformSchema(strawberry.Schema):
     Errors are logged where they are presented (``schema/presenting.py``), once and only unexpected ones.
     """
 
-    def __init__(self, *, seconds: float, documents: Documents, **options: Any) -> None:
+    def __init__(self, *, seconds: float, hints: bool, documents: Documents, **options: Any) -> None:
         super().__init__(**options)
         self.documents = documents
         self._seconds = seconds
+        self._hints = hints
         self._executor: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
         if self.execution_context_class is not None:
             self._executor["executor_class"] = self.execution_context_class
@@ -61,11 +62,13 @@ class PlatformSchema(strawberry.Schema):
         context = await value.for_operation()
         data: Any = None
         try:
-            async with Scope(context, self._seconds):
+            async with Deadline(self._seconds):
                 found: Any = execute(self._schema, document, root, context, variables, name, **self._executor)
                 if isawaitable(found):
                     found = await found
             data, errors = found.data, found.errors
         except Exception as error:
             errors = [error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)]
-        return ExecutionResult(data, presented(errors, context))
+        finally:
+            await context.close()
+        return ExecutionResult(data, presented(errors, context, hints=self._hints))

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import re
+
 import structlog
-from graphql import GraphQLError
+from graphql import GraphQLError, GraphQLSyntaxError
 
 from app.errors import Invalid, Refusal
+from app.http.responses import INTERNAL
 from app.i18n import Locale, message, translate
 from schema.errors import invalid_fields
+from schema.limits import TOO_COMPLEX
 
 log = structlog.get_logger(__name__)
 
-INTERNAL = message("something went wrong on our side; it was written down and will be looked at")
+# The parser's own words: it stops counting there, and says so as a mistake in the syntax.
+TOKENS = re.compile(r"contains more than (\d+) tokens")
+# Of fields, arguments, types, enum values and input fields: enough of them are the schema.
+HINT = re.compile(r" Did you mean [^?]*\?")
+TOO_LONG = message("this document is too long: it has more than {limit} tokens")
 
 
-def present(error: GraphQLError, locale: Locale, request_id: str) -> GraphQLError:
-    """The error as a client may see it; presenting twice changes nothing."""
+def present(error: GraphQLError, locale: Locale, request_id: str, *, hints: bool = True) -> GraphQLError:
+    """The error as a client may see it, with or without ``hints`` at names; presenting twice changes nothing."""
     known = dict(error.extensions or {})
     if "requestId" in known:
         return error
@@ -27,8 +35,14 @@ def present(error: GraphQLError, locale: Locale, request_id: str) -> GraphQLErro
         if isinstance(original, Invalid):
             fields = invalid_fields(original, locale)
             known["fields"] = [{"path": f.path, "message": f.message, "code": f.code} for f in fields]
+    elif known.get("code") == TOO_COMPLEX:
+        text = translate(text, locale, **known)
+    elif isinstance(error, GraphQLSyntaxError) and (tokens := TOKENS.search(text)):
+        known |= {"code": TOO_COMPLEX, "kind": "tokens", "limit": int(tokens[1])}
+        text = translate(TOO_LONG, locale, limit=tokens[1])
     elif original is None or isinstance(original, GraphQLError):
         known.setdefault("code", "BAD_USER_INPUT")
+        text = text if hints else HINT.sub("", text)
     else:
         log.error("unexpected error", request_id=request_id, path=error.path, exc_info=original)
         text = translate(INTERNAL, locale)

@@ -14,16 +14,15 @@ from schema.context import Context
 from schema.presenting import present
 
 
-class Scope:
-    """``async with Scope(context, seconds)``: ends the context's snapshot with the block.
+class Deadline:
+    """``async with Deadline(seconds)``: a block that takes longer is cancelled, and with it the statement it waits for.
 
-    A block that takes too long is cancelled, and with it the statement it waits for; Unavailable (TIMEOUT) is raised.
+    Raises Unavailable (TIMEOUT) then.
     """
 
-    __slots__ = ("_context", "_timeout")
+    __slots__ = ("_timeout",)
 
-    def __init__(self, context: Context, seconds: float) -> None:
-        self._context = context
+    def __init__(self, seconds: float) -> None:
         self._timeout = asyncio.timeout(seconds)
 
     async def __aenter__(self) -> None:
@@ -36,20 +35,20 @@ class Scope:
             await self._timeout.__aexit__(kind, error, trace)
         except TimeoutError as late:
             raise Unavailable("this took too long and was stopped; try again or ask for less", code="TIMEOUT") from late
-        finally:
-            await self._context.close()
 
 
-def presented(errors: list[Any] | None, context: Context) -> list[Any] | None:
+def presented(errors: list[Any] | None, context: Context, *, hints: bool) -> list[Any] | None:
     """The errors of an operation as its client may see them."""
-    return [present(error, context.locale, context.request_id) for error in errors] if errors else errors
+    if not errors:
+        return errors
+    return [present(error, context.locale, context.request_id, hints=hints) for error in errors]
 
 
-def operation_scope(seconds: float) -> Callable[[], SchemaExtension]:
+def operation_scope(seconds: float, *, hints: bool) -> Callable[[], SchemaExtension]:
     """A factory of ``OperationScope`` for operations that may take so many seconds."""
 
     def make() -> SchemaExtension:
-        return OperationScope(seconds)
+        return OperationScope(seconds, hints=hints)
 
     return make
 
@@ -57,14 +56,27 @@ def operation_scope(seconds: float) -> Callable[[], SchemaExtension]:
 class OperationScope(SchemaExtension):
     """Gives every operation a context of its own, also the many operations of one WebSocket connection."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, *, hints: bool) -> None:
         self._seconds = seconds
+        self._hints = hints
 
     async def on_operation(self) -> AsyncIterator[None]:
         context = await self.execution_context.context.for_operation()
         self.execution_context.context = context
-        async with Scope(context, self._seconds):
+        try:
             yield
-        result = self.execution_context.result
-        if result is not None and hasattr(result, "errors"):
-            result.errors = presented(result.errors, context)
+        finally:
+            await context.close()
+        self._present(self.execution_context.result)
+
+    async def on_execute(self) -> AsyncIterator[None]:
+        async with Deadline(self._seconds):
+            yield
+
+    async def on_stream_result(self, result: Any) -> AsyncIterator[None]:
+        self._present(result)  # a WebSocket sends it before the operation ends
+        yield
+
+    def _present(self, result: Any) -> None:
+        if getattr(result, "errors", None):
+            result.errors = presented(result.errors, self.execution_context.context, hints=self._hints)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import lru_cache
@@ -24,9 +25,9 @@ from strawberry.types.graphql import OperationType
 
 from app.errors import Refusal, Unauthenticated
 from app.http.resolution import tenant_required
-from app.http.responses import refusal_response
+from app.http.responses import failure_response, refusal_response
 from app.http.viewer import request_id
-from app.i18n import Locale, message, negotiate
+from app.i18n import Locale, message, negotiate, translate
 from schema.context import Context
 from schema.limits import root_fields
 from schema.presenting import present
@@ -35,6 +36,7 @@ MAX_BODY = 100_000  # bytes
 MODERN, LEGACY = "application/graphql-response+json", "application/json"
 READING = frozenset({OperationType.QUERY})
 READING_AND_WRITING = READING | {OperationType.MUTATION}
+QUALITY = re.compile(r"[01](\.[0-9]{0,3})?")
 META = frozenset({"__typename", "__schema", "__type"})
 
 Receive_ = Callable[[Mapping[str, str], str | None], Awaitable[Context]]
@@ -52,6 +54,7 @@ class BadRequest(Refusal):
 
 
 NOT_JSON = message("the body is not a JSON object with a query")
+NO_OPERATION = message("the document has no such operation; name one of its operations in operationName")
 
 
 class GraphQLServer:
@@ -91,7 +94,9 @@ class GraphQLServer:
             response = refusal_response(refusal, locale, identifier)
             if isinstance(refusal, BadRequest) and refusal.allow:
                 response.headers["Allow"] = refusal.allow
-            return Answer(response.status_code, response.raw_headers, bytes(response.body))
+            return as_answer(response)
+        except Exception as error:
+            return as_answer(failure_response(error, locale, identifier))
         return respond(result, media_type, locale, identifier)
 
     async def _body(self, scope: Scope, headers: dict[str, str], receive: Receive) -> dict[str, Any]:
@@ -128,7 +133,7 @@ class GraphQLServer:
                 405, code="METHOD_NOT_ALLOWED", allow="POST",
             ) from error  # fmt: skip
         except CannotGetOperationTypeError:
-            return ExecutionResult(data=None, errors=[GraphQLError("Name the operation to run: operationName.")])
+            return ExecutionResult(data=None, errors=[GraphQLError(translate(NO_OPERATION, context.locale))])
         return result
 
 
@@ -138,6 +143,11 @@ class Answer(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+def as_answer(response: Response) -> Answer:
+    """A response of Starlette's."""
+    return Answer(response.status_code, response.raw_headers, bytes(response.body))
 
 
 def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier: str) -> Answer:
@@ -179,7 +189,7 @@ def accepted(header: str | None) -> str:
         for parameter in parameters.split(";"):
             key, _, value = parameter.strip().partition("=")
             if key == "q":
-                quality = float(value) if value.replace(".", "", 1).isdigit() else 0.0
+                quality = float(value) if QUALITY.fullmatch(value) else 0.0
             if key == "charset" and value.strip('"') not in {"utf-8", "utf8"}:
                 quality = 0.0
         found = {MODERN: MODERN, LEGACY: LEGACY, "application/*": LEGACY, "*/*": LEGACY}.get(name.strip())

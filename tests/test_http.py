@@ -37,6 +37,7 @@ from app.tenancy.service import TenantService
 from app.viewer import Role
 from schema.context import Context
 from schema.limits import Limits, measure
+from schema.scope import OperationScope
 from schema.sdl import COMMITTED, compare, printed
 from tests.conftest import settings_for
 from tests.world import World
@@ -214,6 +215,27 @@ async def test_an_unexpected_error_is_masked_and_logged(
     assert "secret" not in str(answer)
 
 
+async def test_a_failure_before_the_operation_is_masked_too(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("app.http.resolution.TenantResolver.resolve", broken)
+    response = await acme.send("{ me { id } }", headers={"Accept-Language": "es"})
+    assert code(response) == (500, "INTERNAL")
+    assert response.json()["errors"][0]["message"].startswith("algo falló")
+    assert "secret" not in response.text
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("application/json;q=²", 406), ("*/*;q=0", 406), ("*/*;q=1.", 200), ("text/html, */*;q=0.1", 200)],
+)
+async def test_the_accept_header_may_say_anything(acme: World, header: str, status: int) -> None:
+    headers = [(b"accept", header.encode("latin-1")), (b"content-type", b"application/json")]
+    response = await acme.http.post("/graphql", content=b'{"query": "{ __typename }"}', headers=headers)
+    assert response.status_code == status
+
+
 async def test_health_and_readiness(acme: World) -> None:
     assert (await acme.http.get("/health")).json() == {"status": "ok"}
     ready = await acme.http.get("/ready")
@@ -236,6 +258,8 @@ def doubling(depth: int) -> str:
         ("{ " + "me { memberships { " * 0 + " ".join(["__typename"] * 21) + " }", "rootFields"),
         ("{ me { " + "id @include(if: true) " * 51 + "} }", "directives"),
         ("{ courses(first: 100) { nodes { modules { lessons { blocks { __typename } } } } } }", "cost"),
+        ("{ a: courses(first: -2147483648) { nodes { id } }"
+         " b: courses(first: 100) { nodes { modules { lessons { blocks { __typename } } } } } }", "cost"),
         ("{ course(id: 1) { modules { course { modules { course { modules { course { modules { course { modules {"
          " course { modules { course { modules { course { id }}}}}}}}}}}}}}} }", "depth"),
     ],
@@ -258,6 +282,8 @@ def test_measuring_is_linear_in_the_document() -> None:
     assert visited == [2 * n + 2 for n in (10, 20, 40)]
     circle = "{ ...A } fragment A on Query { ...B } fragment B on Query { ...A __typename }"
     assert measure(core, parse(circle))[1] == 4
+    enormous = parse("{ courses(first: " + "9" * 5000 + ") { nodes { id } } }")
+    assert measure(core, enormous)[0][0].cost == 1_000_000_000
     assert Limits().depth == 15
 
 
@@ -267,8 +293,20 @@ async def test_introspection_cannot_be_nested_without_end(acme: World) -> None:
 
 
 async def test_too_many_tokens_are_refused(acme: World) -> None:
-    answer = await acme.post("{ " + "__typename " * 2100 + "}")
-    assert "errors" in answer
+    [error] = (await acme.post("{ " + "__typename " * 2100 + "}"))["errors"]
+    known = {name: error["extensions"][name] for name in ("code", "kind", "limit")}
+    assert known == {"code": "QUERY_TOO_COMPLEX", "kind": "tokens", "limit": 2000}
+    assert error["message"] == "this document is too long: it has more than 2000 tokens"
+
+
+async def test_a_limit_is_told_in_the_readers_language(acme: World) -> None:
+    for query, spanish in (
+        ("{ " + " ".join(["__typename"] * 21) + " }", "esta operación pide demasiado: rootFields es 21"),
+        ("{ " + "__typename " * 2100 + "}", "este documento es demasiado largo: tiene más de 2000 tokens"),
+        ("fragment F on Query { __typename }", "el documento no tiene esa operación"),
+    ):
+        response = await acme.send(query, headers={"Accept-Language": "es"})
+        assert response.json()["errors"][0]["message"].startswith(spanish)
 
 
 async def test_the_graphiql_introspection_query_passes(acme: World) -> None:
@@ -327,6 +365,19 @@ async def test_a_production_schema_hides_itself_and_gives_no_hints(acme: World) 
         result = await made.execute(query, context_value=Context(acme.platform, asker))
         assert result.errors
         assert result.data is None
+    for query, variables in (
+        ("{ me { emial } }", {}),
+        ("{ users(frist: 1) { totalCount } }", {}),
+        ("{ users(sort: NAMES) { totalCount } }", {}),
+        ('{ users(filter: {serch: "x"}) { totalCount } }', {}),
+        ("query($a: UserFiltr) { users(filter: $a) { totalCount } }", {}),
+        ("query($a: UserFilter) { users(filter: $a) { totalCount } }", {"a": {"serch": "x"}}),
+        ("query($a: UserSort) { users(sort: $a) { totalCount } }", {"a": "NAMES"}),
+    ):
+        result = await made.execute(query, variable_values=variables, context_value=Context(acme.platform, asker))
+        assert result.errors
+        assert "Did you mean" not in str(result.errors)
+        assert "Did you mean" in str((await acme.post(query, **variables))["errors"])
 
 
 async def test_an_operation_that_takes_too_long_is_stopped_with_its_sql(
@@ -404,6 +455,45 @@ async def test_a_websocket_runs_operations_as_the_person_who_said_hello(served: 
             await until_closed(ws, "{ me { email } }")
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4401, "UNAUTHENTICATED")
+
+
+async def test_a_websocket_presents_errors_as_http_does(
+    served: str, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("secret detail: SELECT * FROM users at /srv/app.py")
+
+    monkeypatch.setattr("app.identity.service.IdentityService.me", broken)
+    hello = {"X-Tenant-ID": acme.tenant.slug, "Accept-Language": "es"}
+    async with connect(served, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws:
+        await greet(ws, hello)
+        refused = (await run(ws, 1, "{ users { totalCount } }"))["payload"]["errors"][0]
+        assert refused["message"] == "inicia sesión para hacer esto"
+        assert refused["extensions"].keys() == {"code", "requestId"}
+        masked = (await run(ws, 2, "{ me { id } }"))["payload"]["errors"][0]
+        assert masked["extensions"]["code"] == "INTERNAL"
+        assert "secret" not in str(masked)
+        invalid = await run(ws, 3, "{ nope }")
+        assert (invalid["type"], invalid["payload"][0]["extensions"]["code"]) == ("error", "BAD_USER_INPUT")
+        malformed = await run(ws, 4, "{")
+        assert (malformed["type"], malformed["payload"][0]["extensions"]["code"]) == ("error", "BAD_USER_INPUT")
+
+
+async def test_a_websocket_is_told_when_an_operation_takes_too_long(
+    served: str, acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def sleeps(_: IdentityService) -> Any:
+        await asyncio.sleep(30)
+
+    monkeypatch.setattr(IdentityService, "me", sleeps)
+    monkeypatch.setattr(
+        OperationScope, "__init__", lambda self, *_, **__: self.__dict__.update(_seconds=0.2, _hints=True)
+    )
+    async with connect(served, subprotocols=[Subprotocol("graphql-transport-ws")]) as ws:
+        await greet(ws, {"X-Tenant-ID": acme.tenant.slug})
+        answer = await run(ws, 1, "{ me { id } }")
+        assert (answer["type"], answer["payload"][0]["extensions"]["code"]) == ("error", "TIMEOUT")
+        assert (await run(ws, 2, "{ __typename }"))["payload"] == {"data": {"__typename": "Query"}}
 
 
 async def test_a_websocket_is_closed_for_the_same_reasons_as_a_request(served: str, acme: World, globex: World) -> None:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import orjson
+import structlog
 from starlette.responses import Response
 
 from app.errors import Refusal
-from app.i18n import Locale, translate
+from app.i18n import Locale, message, translate
+
+log = structlog.get_logger(__name__)
+
+INTERNAL = message("something went wrong on our side; it was written down and will be looked at")
 
 
-def error_body(message: str, extensions: dict[str, object], request_id: str) -> bytes:
+def error_body(text: str, extensions: dict[str, object], request_id: str) -> bytes:
     """``{"errors": [{"message", "extensions": {"code", ..., "requestId"}}]}``."""
-    return orjson.dumps({"errors": [{"message": message, "extensions": {**extensions, "requestId": request_id}}]})
+    return orjson.dumps({"errors": [{"message": text, "extensions": {**extensions, "requestId": request_id}}]})
 
 
 def refusal_response(refusal: Refusal, locale: Locale, request_id: str) -> Response:
@@ -27,6 +32,17 @@ def refusal_response(refusal: Refusal, locale: Locale, request_id: str) -> Respo
         status_code=refusal.http_status,
         media_type="application/json",
         headers=headers,
+    )
+
+
+def failure_response(error: Exception, locale: Locale, request_id: str) -> Response:
+    """The answer to a request that failed outside its operation: masked and logged like a failure inside."""
+    log.error("unexpected error", request_id=request_id, exc_info=error)
+    return Response(
+        error_body(translate(INTERNAL, locale), {"code": "INTERNAL"}, request_id),
+        status_code=500,
+        media_type="application/json",
+        headers={"X-Request-ID": request_id},
     )
 
 

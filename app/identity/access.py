@@ -51,7 +51,8 @@ class Access:
 
         Using one a second time means that two parties have it: the whole session ends, in the same transaction. The
         one exception is the session's previous token within ``OVERLAP``: a client that never got the answer. Its
-        successor, unused so far, is replaced, so that the family never has two living tokens.
+        successor, unused so far, is replaced, so that the family never has two living tokens; should it turn up after
+        all, somebody else had the answer.
 
         Raises Unauthenticated.
         """
@@ -76,7 +77,7 @@ class Access:
                 if row.used_at is None:
                     await tx.execute(sql.USE_REFRESH, token_hash=row.token_hash, now=now)
                 else:
-                    await tx.execute(sql.DROP_UNUSED_REFRESH, session_id=row.session_id)
+                    await tx.execute(sql.REPLACE_UNUSED_REFRESH, session_id=row.session_id)
                 refresh = await self._add_refresh(tx, row.session_id, now)
                 await tx.execute(sql.TOUCH_SESSION, id=row.session_id)
         if stolen is not None:

@@ -8,18 +8,25 @@ from psycopg.types.json import Jsonb
 
 from app.db.database import Database
 from app.identity.rows import MembershipRow, UserRow
-from app.identity.statements import MEMBERSHIP, PUT_MEMBER, USER_BY_ID
+from app.identity.statements import MEMBERSHIP, PUT_MEMBER, PUT_STANDING, USER_BY_ID
 from app.tenancy.records import Tenant
 
 
-async def copy_member(database: Database, tenant: Tenant, user_id: UUID) -> None:
-    """Copy an identity and its membership into the tenant's directory, unless the directory has a newer copy."""
+async def copy_member(database: Database, tenant: Tenant, user_id: UUID, *, invited_as: str | None = None) -> None:
+    """Copy an identity and its membership into the tenant's directory, unless the directory has a newer copy.
+
+    Of somebody who is not an active member only role and status are: else it would be enough to invite an address to
+    read anybody's profile. ``invited_as`` is the name that the invitation gave them.
+    """
     async with database.control(read_only=True) as tx:
         user = await tx.one_or_none(USER_BY_ID, id=user_id)
         membership = await tx.one_or_none(MEMBERSHIP, user_id=user_id, tenant_id=tenant.id)
     if user is None or membership is None:
         return
-    await write_member(database, tenant, user, membership)
+    if membership.status == "active":
+        await write_member(database, tenant, user, membership)
+    else:
+        await _write_standing(database, tenant, user, membership, invited_as)
 
 
 async def write_member(database: Database, tenant: Tenant, user: UserRow, membership: MembershipRow) -> None:
@@ -41,4 +48,22 @@ async def write_member(database: Database, tenant: Tenant, user: UserRow, member
             preferences=Jsonb(user.preferences),
             email_verified_at=user.email_verified_at,
             version=user.version,
+        )
+
+
+async def _write_standing(
+    database: Database, tenant: Tenant, user: UserRow, membership: MembershipRow, invited_as: str | None
+) -> None:
+    # An unconfirmed identity was typed in by whoever asked for it; a confirmed one is its owner's.
+    is_owned = user.email_verified_at is not None
+    async with database.tenant(tenant.handle) as tx:
+        await tx.execute(
+            PUT_STANDING,
+            user_id=user.id,
+            email=user.email,
+            full_name=invited_as or (user.email if is_owned else user.full_name),
+            invited_as=invited_as,
+            role=membership.role,
+            status=membership.status,
+            locale=tenant.locale if is_owned else user.locale,
         )

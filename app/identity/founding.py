@@ -25,19 +25,24 @@ from app.viewer import Role
 INVITATION_DAYS = 14
 
 _VERIFIED = case((bindparam("verified", type_=Boolean), func.now()), else_=null())
-# An identity that exists already (in another tenant) stays as it is, its password included.
+_new_user = pg_insert(users).values(
+    id=bindparam("id", type_=Uuid),
+    email=bindparam("email", type_=Text),
+    full_name=bindparam("full_name", type_=Text),
+    locale=bindparam("locale", type_=Text),
+    password_hash=bindparam("password_hash", type_=Text, required=True),
+    email_verified_at=_VERIFIED,
+    password_changed_at=_VERIFIED,
+)
+# An identity that exists already (in another tenant) stays as it is, its password included; but a password that was set
+# by somebody who never showed that the address is theirs must not open the administrator's account.
 ADD_USER = Statement(
-    pg_insert(users)
-    .values(
-        id=bindparam("id", type_=Uuid),
-        email=bindparam("email", type_=Text),
-        full_name=bindparam("full_name", type_=Text),
-        locale=bindparam("locale", type_=Text),
-        password_hash=bindparam("password_hash", type_=Text, required=True),
-        email_verified_at=_VERIFIED,
-        password_changed_at=_VERIFIED,
-    )
-    .on_conflict_do_nothing(),
+    _new_user.on_conflict_do_update(
+        index_elements=["email"],
+        index_where=users.c.deleted_at.is_(None),
+        set_={name: _new_user.excluded[name] for name in ("password_hash", "email_verified_at", "password_changed_at")},
+        where=users.c.email_verified_at.is_(None),
+    ),
     int,
 )
 USER_ID = Statement(

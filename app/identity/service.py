@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -21,15 +21,14 @@ from app.identity import statements as sql
 from app.identity import throttle, validators
 from app.identity.access import Access
 from app.identity.directory import copy_member
+from app.identity.links import MAILS_AN_HOUR, Links, Purpose
 from app.identity.rows import Client, MemberRow, MembershipRow, MyMembershipRow, SessionRow, Tokens, UserRow
-from app.identity.secrets import digest, new_secret
+from app.identity.secrets import digest
 from app.outside.jobs import Jobs
 from app.tenancy.directory import TenantDirectory
 from app.tenancy.records import Tenant, TenantState
 from app.viewer import Action, Role, Viewer
 
-VERIFY_HOURS, INVITE_DAYS, RESET_MINUTES = 48, 14, 60
-MAILS_AN_HOUR = 5
 DEFAULT_PREFERENCES: dict[str, Any] = {
     "emailNotifications": True,
     "weeklyDigest": True,
@@ -57,8 +56,8 @@ class IdentityParts:
 
     access: Access
     jobs: Jobs
+    links: Links
     tenants: TenantDirectory
-    public_url: str
     require_verified_email: bool
     login_attempts: int
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -80,7 +79,8 @@ class IdentityService:
     async def register(self, *, email: str, password: str, full_name: str, locale: str | None = None) -> str:
         """Ask for an account as a student; what happens next is told by mail only. Returns the address.
 
-        The answer and the work are the same whether the address is known or not. Raises Invalid (every bad field).
+        The answer and the work are the same whether the address is known or not.
+        Raises: Invalid (every bad field), TooMany (that address was written to often enough).
         """
         check = validators.Checks()
         email = check("input.email", validators.email, email)
@@ -88,6 +88,8 @@ class IdentityService:
         language = check("input.locale", validators.locale, locale or self.tenant.locale)
         password = await check.slowly("input.password", validators.password, password, user_inputs=[email, full_name])
         check.done()
+        async with self.db.control() as tx:
+            await throttle.count(tx, throttle.registration_key(email), self.parts.clock(), MAILS_AN_HOUR)
         password_hash = await self.access.passwords.hash(password)
         async with self.db.control() as tx:
             created = await tx.scalar(
@@ -97,33 +99,31 @@ class IdentityService:
             user = await tx.one(sql.USER_BY_EMAIL, "user", email=email)
             membership = await tx.one_or_none(sql.MEMBERSHIP_FOR_UPDATE, user_id=user.id, tenant_id=self.tenant.id)
             if membership is not None and membership.status == "active":
-                await self._mail(tx, user, "already_registered", "/login")
+                await self.parts.links.mail(tx, self.tenant, user, "already_registered", "/login")
             elif created is None and user.email_verified_at is not None:
-                await self._offer(tx, user, "join", "join_tenant", "/join", timedelta(hours=VERIFY_HOURS))
+                await self.parts.links.offer(tx, self.tenant, user, "join")
             else:
+                expected = membership is not None and membership.status == "pending"
+                role = Role(membership.role) if membership is not None and expected else Role.STUDENT
+                await self._put_membership(tx, user.id, role, "pending")
+                if user.password_hash is None:
+                    # Invited: whoever reads the mail chooses the password, not whoever knows the address.
+                    await self.parts.links.offer(tx, self.tenant, user, "invite")
+                    return email
                 if created is None:
                     # Nobody has shown that the address is theirs: what counts is the last request, so that the
                     # link in the newest mail never opens an account with somebody else's password.
-                    await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=password_hash)
+                    await tx.execute(
+                        sql.CLAIM, id=user.id, password_hash=password_hash, full_name=full_name, locale=language
+                    )
                     await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="verify")
-                invited = membership is not None and membership.status == "pending"
-                role = Role(membership.role) if membership is not None and invited else Role.STUDENT
-                await self._put_membership(tx, user.id, role, "pending")
-                await self._offer(tx, user, "verify", "verify_email", "/verify-email", timedelta(hours=VERIFY_HOURS))
+                    user = replace(user, full_name=full_name, locale=language)
+                await self.parts.links.offer(tx, self.tenant, user, "verify")
         return email
 
     async def resend_verification(self, *, email: str) -> None:
         """Send the confirmation link again; the answer is the same for every address."""
-        check = validators.Checks()
-        email = check("input.email", validators.email, email)
-        check.done()
-        async with self.db.control() as tx:
-            user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
-            if user is None:
-                return
-            membership = await tx.one_or_none(sql.MEMBERSHIP, user_id=user.id, tenant_id=self.tenant.id)
-            if membership is not None and membership.status == "pending" and await self._may_mail(tx, user, "verify"):
-                await self._offer(tx, user, "verify", "verify_email", "/verify-email", timedelta(hours=VERIFY_HOURS))
+        await self._ask_for_link("verify", email)
 
     async def verify_email(self, *, token: str, password: str | None = None) -> MemberRow:
         """Confirm an address, join a tenant or accept an invitation (which sets a password when there is none yet).
@@ -161,7 +161,7 @@ class IdentityService:
         if membership is None or membership.status != "active":
             role = Role(membership.role) if membership is not None and membership.status == "pending" else Role.STUDENT
             await self._put_membership(tx, user.id, role, "active")
-            await self._mail(tx, user, "welcome", "/")
+            await self.parts.links.mail(tx, self.tenant, user, "welcome", "/")
 
     # --- logging in and staying logged in
 
@@ -173,8 +173,8 @@ class IdentityService:
             email = email[:254].lower()
         wanted = throttle.keys(self.tenant.id, email, self.client.ip)
         now = self.parts.clock()
-        async with self.db.control(read_only=True) as tx:
-            await throttle.check(tx, wanted, now)
+        async with self.db.control() as tx:
+            await throttle.attempt(tx, wanted, now, self.parts.login_attempts)
             user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
             membership = await self._membership(tx, user)
         matches = await self.access.passwords.verify(user.password_hash if user else None, password[:1024])
@@ -182,15 +182,23 @@ class IdentityService:
             async with self.db.control() as tx:
                 await throttle.failed(tx, wanted, now, self.parts.login_attempts)
             raise InvalidCredentials("the e-mail or the password is not right")
-        if membership.status == "pending" or (self.parts.require_verified_email and user.email_verified_at is None):
-            raise EmailNotVerified("confirm your e-mail first: open the link that was sent to you")
+        if user.password_hash is not None and self.access.passwords.is_outdated(user.password_hash):
+            await self._rehash(user.id, user.password_hash, password)
+        confirmed = user.email_verified_at is not None or not self.parts.require_verified_email
         async with self.db.control() as tx:
             await throttle.succeeded(tx, wanted)
-            if user.password_hash is not None and self.access.passwords.is_outdated(user.password_hash):
-                fresh = await self.access.passwords.hash(password)
-                await tx.execute(sql.REHASH, id=user.id, old=user.password_hash, password_hash=fresh)
-            pair = await self.access.open_session(tx, user.id, self.tenant.id, self.client)
+            if not confirmed or membership.status == "pending":
+                pair = None
+            else:
+                pair = await self.access.open_session(tx, user.id, self.tenant.id, self.client)
+        if pair is None:
+            raise EmailNotVerified("confirm your e-mail first: open the link that was sent to you")
         return await self._tokens(pair, user.id)
+
+    async def _rehash(self, user_id: UUID, old: str, password: str) -> None:
+        fresh = await self.access.passwords.hash(password)
+        async with self.db.control() as tx:
+            await tx.execute(sql.REHASH, id=user_id, old=old, password_hash=fresh)
 
     async def refresh(self, *, refresh_token: str) -> Tokens:
         """Exchange a refresh token for a new pair. Raises Unauthenticated (unknown, expired, used before)."""
@@ -242,17 +250,7 @@ class IdentityService:
 
     async def request_password_reset(self, *, email: str) -> None:
         """Send a reset link, if there is somebody to send it to; the answer is the same for every address."""
-        check = validators.Checks()
-        email = check("input.email", validators.email, email)
-        check.done()
-        async with self.db.control() as tx:
-            user = await tx.one_or_none(sql.USER_BY_EMAIL, email=email)
-            membership = await self._membership(tx, user)
-            if user is None or membership is None or membership.status != "active":
-                return
-            if await self._may_mail(tx, user, "reset"):
-                lifetime = timedelta(minutes=RESET_MINUTES)
-                await self._offer(tx, user, "reset", "reset_password", "/reset-password", lifetime)
+        await self._ask_for_link("reset", email)
 
     async def reset_password(self, *, token: str, password: str) -> None:
         """Set a new password with a link from a mail; ends every session. Raises Invalid (token, password)."""
@@ -272,7 +270,6 @@ class IdentityService:
                 "input.password", validators.password, password, user_inputs=[user.email, user.full_name]
             )
             check.done()
-            await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="reset")
             await self._set_password(tx, user, password)
             await self._end_sessions(tx, user.id, "password reset")
         self.access.gate.forget_user(user.id)
@@ -280,17 +277,19 @@ class IdentityService:
     async def change_password(self, *, current: str, new: str) -> None:
         """Change one's own password; ends one's other sessions. Raises Invalid (either password), TooMany."""
         user_id = self.viewer.require(Action.EDIT_SELF)
-        async with self.db.control(read_only=True) as tx:
+        async with self.db.control() as tx:
             user = await tx.one(sql.USER_BY_ID, "user", id=user_id)
             wanted = throttle.keys(self.tenant.id, user.email, self.client.ip)
-            await throttle.check(tx, wanted, self.parts.clock())
-        if not await self.access.passwords.verify(user.password_hash, current[:1024]):
-            async with self.db.control() as tx:
-                await throttle.failed(tx, wanted, self.parts.clock(), self.parts.login_attempts)
-            check = validators.Checks()
-            check.note("input.currentPassword", "PASSWORD_WRONG", "is not your current password")
-            check.done()
+            await throttle.attempt(tx, wanted, self.parts.clock(), self.parts.login_attempts)
+        matches = await self.access.passwords.verify(user.password_hash, current[:1024])
         check = validators.Checks()
+        async with self.db.control() as tx:
+            if matches:
+                await throttle.succeeded(tx, wanted)
+            else:
+                await throttle.failed(tx, wanted, self.parts.clock(), self.parts.login_attempts)
+                check.note("input.currentPassword", "PASSWORD_WRONG", "is not your current password")
+        check.done()
         new = await check.slowly(
             "input.newPassword", validators.password, new, user_inputs=[user.email, user.full_name]
         )
@@ -384,9 +383,13 @@ class IdentityService:
             membership = await tx.one_or_none(sql.MEMBERSHIP_FOR_UPDATE, user_id=user.id, tenant_id=self.tenant.id)
             if membership is not None and membership.status != "removed":
                 raise Conflict("there is already a member with this e-mail", code="EMAIL_TAKEN")
+            if user.email_verified_at is None:
+                # Whoever registered with this address before has not shown that it is theirs: their password must
+                # not be the one that the invited person's account opens with.
+                await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=None)
             await self._put_membership(tx, user.id, role, "pending")
-            await self._offer(tx, user, "invite", "invitation", "/invitation", timedelta(days=INVITE_DAYS))
-        await copy_member(self.db.database, self.tenant, user.id)
+            await self.parts.links.offer(tx, self.tenant, user, "invite")
+        await copy_member(self.db.database, self.tenant, user.id, invited_as=full_name)
         return await self._member(user.id)
 
     async def change_role(self, user_id: UUID, role: Role) -> MemberRow:
@@ -401,7 +404,7 @@ class IdentityService:
         return await self._member(user_id)
 
     async def delete_user(self, user_id: UUID) -> MemberRow:
-        """Remove a member; sessions end, their work and name stay. Raises: NotFound, Conflict (LAST_ADMIN)."""
+        """Remove a member: sessions and links end, work and name stay. Raises: NotFound, Conflict (LAST_ADMIN)."""
         self.viewer.require(Action.MANAGE_USERS)
         async with self.db.control() as tx:
             await self._changeable(tx, user_id, stays_admin=False)
@@ -410,6 +413,7 @@ class IdentityService:
             await tx.execute(
                 sql.REVOKE_IN_TENANT, user_id=user_id, tenant_id=self.tenant.id, because="removed from the tenant"
             )
+            await tx.execute(sql.VOID_IN_TENANT, user_id=user_id, tenant_id=self.tenant.id)
             await announce(tx, "user", user_id)
         self.access.gate.forget_user(user_id)
         await copy_member(self.db.database, self.tenant, user_id)
@@ -439,30 +443,20 @@ class IdentityService:
     async def _set_password(self, tx: Tx, user: UserRow, password: str) -> None:
         password_hash = await self.access.passwords.hash(password)
         await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=password_hash)
-        await self._mail(tx, user, "password_changed", "/login")
+        await tx.execute(sql.VOID_TOKENS, user_id=user.id, purpose="reset")
+        await self.parts.links.mail(tx, self.tenant, user, "password_changed", "/login")
 
     async def _end_sessions(self, tx: Tx, user_id: UUID, because: str) -> None:
         await tx.execute(sql.REVOKE_OTHERS, user_id=user_id, keep=UUID(int=0), because=because)
         await announce(tx, "user", user_id)
 
-    async def _may_mail(self, tx: Tx, user: UserRow, purpose: str) -> bool:
-        since = self.parts.clock() - timedelta(hours=1)
-        sent = await tx.scalar(sql.RECENT_TOKENS, user_id=user.id, purpose=purpose, since=since) or 0
-        return sent < MAILS_AN_HOUR
-
-    async def _offer(self, tx: Tx, user: UserRow, purpose: str, template: str, path: str, lifetime: timedelta) -> None:
-        token = new_secret()
-        await tx.execute(
-            sql.ADD_TOKEN, token_hash=digest(token), user_id=user.id, tenant_id=self.tenant.id, purpose=purpose,
-            expires_at=self.parts.clock() + lifetime,
-        )  # fmt: skip
-        await self._mail(tx, user, template, f"{path}?tenant={self.tenant.slug}&token={token}")
-
-    async def _mail(self, tx: Tx, user: UserRow, template: str, path: str) -> None:
-        context = {"full_name": user.full_name, "url": f"{self.parts.public_url}{path}"}
-        await self.parts.jobs.mail(
-            tx, template, to=user.email, locale=user.locale, tenant_id=self.tenant.id, context=context
-        )
+    async def _ask_for_link(self, purpose: Purpose, email: str) -> None:
+        """Leave it to the worker: looking here whether there is anybody to write to would show in the answer's time."""
+        check = validators.Checks()
+        email = check("input.email", validators.email, email)
+        check.done()
+        async with self.db.control() as tx:
+            await self.parts.jobs.offer_link(tx, purpose, email, self.tenant.id)
 
     async def _member(self, user_id: UUID) -> MemberRow:
         async with self.db.read() as tx:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     DateTime,
     Integer,
     Select,
@@ -15,7 +16,6 @@ from sqlalchemy import (
     Uuid,
     any_,
     bindparam,
-    delete,
     func,
     insert,
     or_,
@@ -73,6 +73,19 @@ SET_PASSWORD = Statement(
     .where(users.c.id == _ID)
     .values(
         password_hash=bindparam("password_hash", type_=Text), password_changed_at=func.now(), updated_at=func.now()
+    ),
+    int,
+)
+CLAIM = Statement(
+    update(users)
+    .where(users.c.id == _ID)
+    .values(
+        password_hash=bindparam("password_hash", type_=Text),
+        full_name=bindparam("full_name", type_=Text),
+        locale=bindparam("locale", type_=Text),
+        password_changed_at=func.now(),
+        version=users.c.version + 1,
+        updated_at=func.now(),
     ),
     int,
 )
@@ -244,8 +257,12 @@ PREVIOUS_REFRESH = Statement(
     .limit(1),
     str,
 )
-DROP_UNUSED_REFRESH = Statement(
-    delete(refresh_tokens).where(refresh_tokens.c.session_id == _SESSION, refresh_tokens.c.used_at.is_(None)), int
+# Used, but so long ago that it is nobody's previous token: whoever comes with it has got what a client never received.
+REPLACE_UNUSED_REFRESH = Statement(
+    update(refresh_tokens)
+    .where(refresh_tokens.c.session_id == _SESSION, refresh_tokens.c.used_at.is_(None))
+    .values(used_at=func.to_timestamp(0)),
+    int,
 )
 
 ADD_TOKEN = Statement(
@@ -273,6 +290,7 @@ TOKEN_FOR_UPDATE = Statement(
 USE_TOKEN = Statement(
     update(one_time_tokens).where(one_time_tokens.c.token_hash == _HASH).values(used_at=func.now()), int
 )
+# A void link has expired, so that clicking it does not look like clicking twice.
 VOID_TOKENS = Statement(
     update(one_time_tokens)
     .where(
@@ -280,7 +298,13 @@ VOID_TOKENS = Statement(
         one_time_tokens.c.purpose == bindparam("purpose", type_=Text),
         one_time_tokens.c.used_at.is_(None),
     )
-    .values(used_at=func.now()),
+    .values(used_at=func.now(), expires_at=func.now()),
+    int,
+)
+VOID_IN_TENANT = Statement(
+    update(one_time_tokens)
+    .where(one_time_tokens.c.user_id == _USER, one_time_tokens.c.tenant_id == _TENANT)
+    .values(used_at=func.coalesce(one_time_tokens.c.used_at, func.now()), expires_at=func.now()),
     int,
 )
 RECENT_TOKENS = Statement(
@@ -320,16 +344,39 @@ PUT_MEMBER = Statement(
     int,
 )
 
+# Somebody who has not come yet or has left: where they stand, and nothing of who they are elsewhere.
+PUT_STANDING = Statement(
+    upsert(members)
+    .values({name: _COPY[name] for name in ("user_id", "email", "full_name", "role", "status", "locale")})
+    .on_conflict_do_update(
+        index_elements=["user_id"],
+        set_={
+            "full_name": func.coalesce(bindparam("invited_as", type_=Text), members.c.full_name),
+            "role": _COPY["role"],
+            "status": _COPY["status"],
+            "updated_at": func.now(),
+        },
+    ),
+    int,
+)
+
 ORDERS = {
     "NAME": Order("members:name", (_SORT_NAME, members.c.user_id)),
     "NEWEST": Order("members:newest", (members.c.created_at, members.c.user_id), descending=True),
 }
 
 
+def _literally(text: ColumnElement[str]) -> ColumnElement[str]:
+    """A text as a LIKE pattern that matches just itself: addresses are full of underscores."""
+    for special in ("\\", "%", "_"):
+        text = func.replace(text, special, f"\\{special}", type_=Text)
+    return text
+
+
 def _filtered(query: Select[Any], used: frozenset[str]) -> Select[Any]:
     if "search" in used:
         wanted = func.extensions.fold(bindparam("search", type_=Text), type_=Text)
-        query = query.where(members.c.search_text.contains(wanted))
+        query = query.where(members.c.search_text.contains(_literally(wanted)))
     if "role" in used:
         query = query.where(members.c.role == bindparam("role", type_=Text))
     if "status" in used:

@@ -33,6 +33,7 @@ ADD = Statement(
 )
 
 SEND_MAIL = "send_mail"
+OFFER_LINK = "offer_link"
 SYNC_MEMBER = "sync_member"
 RELAY_TENANT = "relay_tenant"
 SWEEP = "sweep"
@@ -71,6 +72,10 @@ class Jobs:
         row = await tx.scalar(ADD, id=event_id or new_id(), kind="mail", tenant_id=tenant_id, payload=Jsonb(payload))
         if row is not None:
             await self._defer(tx, SEND_MAIL, outbox_id=str(row))
+
+    async def offer_link(self, tx: Tx, purpose: str, email: str, tenant_id: UUID) -> None:
+        """Look whether an address is somebody's who may have a link, and send it."""
+        await self._defer(tx, OFFER_LINK, purpose=purpose, email=email, tenant_id=str(tenant_id))
 
     async def sync_member(self, tx: Tx, user_id: UUID, tenant_id: UUID) -> None:
         """Copy an identity and its membership into the tenant's directory (again)."""
