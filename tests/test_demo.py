@@ -11,7 +11,8 @@ import pytest
 from psycopg import AsyncConnection
 
 from app.db.statements import Statement
-from app.db.transaction import Tx
+from app.db.tenant_transaction import TenantTx
+from app.db.transaction import ConnectionTx, Tx
 from app.demo.data import DEMO_SLUGS, load_demo
 from app.errors import Forbidden
 from app.platform import Platform
@@ -63,16 +64,20 @@ async def test_a_run_that_was_interrupted_is_finished_by_the_next(
 ) -> None:
     left = survived
 
-    async def die(tx: Tx, statement: Statement[Any], **params: Any) -> int:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Killed
-        return await execute(tx, statement, **params)
+    def dying(execute: Any) -> Any:
+        async def die(tx: Tx, statement: Statement[Any], **params: Any) -> int:
+            nonlocal left
+            left -= 1
+            if left < 0:
+                raise Killed
+            done: int = await execute(tx, statement, **params)
+            return done
 
-    execute = Tx.execute
+        return die
+
     with monkeypatch.context() as patched:
-        patched.setattr(Tx, "execute", die)
+        for kind in (ConnectionTx, TenantTx):
+            patched.setattr(kind, "execute", dying(kind.execute))
         with pytest.raises(Killed):
             await load_demo(platform)
     await load_demo(platform)
