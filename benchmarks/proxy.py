@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
+STARTUP = 196608  # the code of protocol 3.0's start-up message
 TEXTS = re.compile(r"'(?:[^']|'')*'")  # may hold semicolons
 CONTROL = re.compile(
     r"^\s*(BEGIN|START|COMMIT|ROLLBACK|SET|RESET|DISCARD|DEALLOCATE|SAVEPOINT|RELEASE)\b", re.IGNORECASE
@@ -75,26 +76,23 @@ async def _upstream(host: str, port: int) -> tuple[asyncio.StreamReader, asyncio
 async def _client(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, saw: Callable[[bytes, bytes], None]
 ) -> None:
-    with suppress(asyncio.IncompleteReadError, ConnectionError):
+    with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
         while True:  # start-up and SSL requests have no kind
             length = await reader.readexactly(4)
             rest = await reader.readexactly(int.from_bytes(length, "big") - 4)
             writer.write(length + rest)
-            if int.from_bytes(rest[:4], "big") == 196608:
+            if int.from_bytes(rest[:4], "big") == STARTUP:
                 break
         while True:
             head = await reader.readexactly(5)
             payload = await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
             saw(head[:1], payload)
             writer.write(head + payload)
-            if not reader._buffer:  # type: ignore[attr-defined]
-                await writer.drain()
-    writer.close()
+            await writer.drain()
 
 
 async def _plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
+    with closing(writer), suppress(ConnectionError):
         while data := await reader.read(1 << 18):
             writer.write(data)
             await writer.drain()
-    writer.close()
