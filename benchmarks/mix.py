@@ -21,7 +21,7 @@ SELECT pid FROM pg_stat_activity WHERE usename LIKE '%\\_auth' AND backend_type 
 """
 
 
-def mix(where: Where, wrk: Load, seconds: float) -> dict[str, Any]:
+def mix(where: Where, wrk: Load, plan: Plan) -> dict[str, Any]:
     """All operations at once against two workers; PostgreSQL and the load generator share their two cores.
 
     Memory is read while the servers still run: ``worker_rss_mb`` of the larger worker, ``backend_mb`` of the largest
@@ -29,8 +29,8 @@ def mix(where: Where, wrk: Load, seconds: float) -> dict[str, Any]:
     """
     move(where.postgres(), BOTH)
     with running("app", where, cores=BOTH, workers=2) as server:
-        wrk.run(server, "MIX", max(2, seconds / 2), BOTH)
-        found = wrk.run(server, "MIX", seconds * 2, BOTH)
+        warm = wrk.run(server, "MIX", plan.seconds, BOTH)
+        found = wrk.run(server, "MIX", plan.window(warm["rps"]) * 2, BOTH)
         backends = [private_mb(pid) for pid in asyncio.run(_backends(where.dsn))]
         figures = {key: found[key] for key in ("rps", "p50_ms", "p95_ms", "p99_ms", "errors")}
         return {
@@ -71,7 +71,7 @@ def growth(plan: Plan, progress: Progress, *, many: int = 1000, few: int = 20, t
                 "tenants": size.tenants,
                 "courses": size.courses,
                 "seconds_per_tenant": round(data.seconds_per_tenant, 3),
-                **mix(where, wrk, plan.seconds),
+                **mix(where, wrk, plan),
             }
     found["tenants_ratio"] = _ratio(found, "many_tenants", "few_tenants")
     found["courses_ratio"] = _ratio(found, "more_courses", "courses")

@@ -77,7 +77,7 @@ def _goals(result: dict[str, Any]) -> Iterator[str]:
 
 def _executor(result: dict[str, Any]) -> Iterator[str]:
     if found := result.get("executor"):
-        yield from _table("Executor in process, ms per operation", "shape", "stock", "compiled", "ratio")
+        yield from _table("Executor in process, ms of CPU per operation", "shape", "stock", "compiled", "ratio")
         for name, f in found.items():
             yield f"| {name} | {f['stock_ms']:.3f} | {f['compiled_ms']:.3f} | {f['ratio']:.1f} |"
         yield ""

@@ -22,8 +22,6 @@ from benchmarks.setup import Plan, database, settings_of
 
 FIGURES = ("rps", "p50_ms", "p95_ms", "p99_ms", "cpu_ms", "pg_cpu_ms", "rss_mb")
 WARM_SECONDS = 1
-ANSWERS = 6  # that a connection should get in a window: of fewer, those still on their way would be too large a part
-LONGEST = 5  # times the wanted window, at most
 WARM_REQUESTS = 64  # until the statements are prepared on every connection of a pool
 
 
@@ -44,7 +42,7 @@ def measure(plan: Plan, progress: Progress) -> dict[str, Any]:
         if plan.cache:
             result["cache"] = cached(plan, wrk, where, progress)
         progress.say("mix")
-        result["mix"] = mix(where, wrk, plan.seconds)
+        result["mix"] = mix(where, wrk, plan)
         return result
 
 
@@ -88,7 +86,7 @@ def rounds(
             server = servers[label]
             found = _one(server, name, wrk, where, windows.get((label, name), WARM_SECONDS))
             if turn < 0:
-                windows[label, name] = window(plan, found["rps"])
+                windows[label, name] = plan.window(found["rps"])
             else:
                 samples.setdefault((label, name), []).append(found)
                 progress.say(f"round {turn + 1} {name} {label}: {found['rps']:.0f}/s, {found['errors']:.0f} errors")
@@ -97,11 +95,6 @@ def rounds(
         entry = figures.setdefault(label, {}).setdefault(name, {})
         entry |= {key: round(median(sample[key] for sample in each), 3) for key in FIGURES}
         entry["errors"] = int(sum(sample["errors"] for sample in each))
-
-
-def window(plan: Plan, rps: float) -> float:
-    """Seconds to measure a server that answers about ``rps`` requests a second."""
-    return min(max(plan.seconds, ANSWERS * plan.connections / max(rps, 0.001)), LONGEST * plan.seconds)
 
 
 def _one(server: Server, name: str, wrk: Load, where: Where, seconds: float) -> dict[str, float]:

@@ -23,6 +23,8 @@ ENVIRONMENT = {
     "BASE_DOMAIN": "bench.example",
     "RESPONSE_CACHE": "false",
 }
+ANSWERS = 6  # that a connection should get in a window: of fewer, those still on their way would be too large a part
+LONGEST = 5  # times the wanted window, at most
 POSTGRES = {"shared_buffers": "512MB", "max_connections": "200", "jit": "off"}
 
 
@@ -39,6 +41,11 @@ class Plan:
     connections: int = 32
     cache: bool = False
     environment: dict[str, str] = field(default_factory=dict)
+
+    def window(self, rps: float) -> float:
+        """Seconds to measure a server that answers about ``rps`` requests a second."""
+        enough = ANSWERS * self.connections / max(rps, 0.001)
+        return min(max(self.seconds, enough), LONGEST * self.seconds)
 
 
 @contextmanager

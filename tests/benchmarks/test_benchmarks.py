@@ -23,7 +23,6 @@ from benchmarks.load import Load, generator, request
 from benchmarks.operations import MIX, NAMES, Learner, School, comparable
 from benchmarks.proxy import Counter, counting
 from benchmarks.report import page
-from benchmarks.run import window
 from benchmarks.servers import Server, missing
 from benchmarks.setup import Plan
 
@@ -237,7 +236,7 @@ def test_the_mix_has_its_shares_and_reaches_every_tenant(tmp_path: Path) -> None
 
 def test_a_slow_server_is_measured_for_longer_but_not_for_ever() -> None:
     plan = Plan("wrk", seconds=4, connections=32)
-    assert [window(plan, rps) for rps in (1000, 16, 0)] == [4, 12, 20]
+    assert [plan.window(rps) for rps in (1000, 16, 0)] == [4, 12, 20]
 
 
 def figures(rps: float, cpu: float) -> dict[str, float]:
