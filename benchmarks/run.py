@@ -41,8 +41,7 @@ def measure(plan: Plan, progress: Progress) -> dict[str, Any]:
             rounds(plan, {server.name: server for server in servers}, wrk, where, result["servers"], progress)
         if plan.cache:
             result["cache"] = cached(plan, wrk, where, progress)
-        progress.say("mix")
-        result["mix"] = mix(where, wrk, plan)
+        result["mix"] = mix(plan, {"app": (where, wrk)}, progress)["app"]
         return result
 
 

@@ -247,8 +247,8 @@ def figures(rps: float, cpu: float) -> dict[str, float]:
 
 
 MIXED = {
-    "rps": 1200, "p50_ms": 20, "p95_ms": 100, "p99_ms": 120, "errors": 0, "worker_rss_mb": 150, "backend_mb": None,
-    "backend_median_mb": None, "backends": 32,
+    "rps": 1200, "p50_ms": 20, "p95_ms": 100, "p99_ms": 120, "errors": 0, "worker_rss_mb": 150, "backend_mb": 0,
+    "backend_median_mb": 0, "backends": 32,
 }  # fmt: skip
 RESULT: dict[str, Any] = {
     "servers": {
