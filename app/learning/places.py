@@ -31,6 +31,7 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    true,
     tuple_,
     update,
 )
@@ -60,6 +61,20 @@ _given = (
     )
     .render_derived(with_types=True)
 )
+# Each event looks its few rows up by key: a join would be planned for the hundred events that PostgreSQL guesses.
+_lesson = (
+    select(lessons.c.course_id, lessons.c.completion)
+    .join(modules, modules.c.id == lessons.c.module_id)
+    .where(lessons.c.id == _given.c.lesson_id, lessons.c.deleted_at.is_(None), modules.c.deleted_at.is_(None))
+    .limit(1)
+    .lateral("lesson")
+)
+_before = (
+    select(lesson_progress.c.completed_at, lesson_progress.c.history)
+    .where(lesson_progress.c.enrollment_id == enrollments.c.id, lesson_progress.c.lesson_id == _given.c.lesson_id)
+    .limit(1)
+    .lateral("before")
+)
 # Where an event may be saved this way: nothing it says can complete the lesson, and there is room for it.
 _place = (
     select(
@@ -74,19 +89,13 @@ _place = (
         enrollments.c.course_id,
     )
     .select_from(_given)
-    .join(lessons, lessons.c.id == _given.c.lesson_id)
-    .join(modules, modules.c.id == lessons.c.module_id)
-    .join(enrollments, and_(enrollments.c.course_id == lessons.c.course_id, enrollments.c.user_id == _USER))
-    .outerjoin(
-        lesson_progress,
-        and_(lesson_progress.c.enrollment_id == enrollments.c.id, lesson_progress.c.lesson_id == lessons.c.id),
-    )
+    .join(_lesson, true())
+    .join(enrollments, and_(enrollments.c.course_id == _lesson.c.course_id, enrollments.c.user_id == _USER))
+    .outerjoin(_before, true())
     .where(
-        lessons.c.deleted_at.is_(None),
-        modules.c.deleted_at.is_(None),
         enrollments.c.status != "dropped",
-        or_(lessons.c.completion == "mark_done", lesson_progress.c.completed_at.is_not(None)),
-        func.coalesce(lesson_progress.c.history, 0) < rules.MAX_HISTORY,
+        or_(_lesson.c.completion == "mark_done", _before.c.completed_at.is_not(None)),
+        func.coalesce(_before.c.history, 0) < rules.MAX_HISTORY,
     )
     .order_by(enrollments.c.id)
     .with_for_update(of=enrollments)
@@ -185,13 +194,15 @@ SAVE = Statement(
     select(
         _given.c.event_id.label("client_event_id"),
         _added.c.client_event_id.is_not(None).label("was_added"),
-        _known.c.lesson_id.label("known_lesson_id"),
+        select(_known.c.lesson_id)
+        .where(_known.c.user_id == _USER, _known.c.client_event_id == _given.c.event_id)
+        .scalar_subquery()
+        .label("known_lesson_id"),
         _place.c.course_id,
     )
     .select_from(_given)
     .outerjoin(_place, _place.c.event_id == _given.c.event_id)
     .outerjoin(_added, _added.c.client_event_id == _given.c.event_id)
-    .outerjoin(_known, and_(_known.c.user_id == _USER, _known.c.client_event_id == _given.c.event_id))
     .add_cte(_merged, _touched),
     SavedPlace,
 )
