@@ -24,7 +24,7 @@ class Compiler:
     def __init__(self, maximum: int = 512) -> None:
         self.maximum = maximum
         self.counts: Counter[str] = Counter()
-        self._plans: OrderedDict[tuple[Any, ...], tuple[Any, Selection | None]] = OrderedDict()
+        self._plans: OrderedDict[tuple[Any, ...], tuple[Any, Any, Selection | None]] = OrderedDict()
         self._conditions: OrderedDict[int, tuple[Any, tuple[str, ...]]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -43,14 +43,14 @@ class Compiler:
             id(operation),
             *(values.get(name) for name in self._conditional(executor)),
         )
-        # The entry holds on to the operation, so that its id is not given to another one while it is here.
+        # The entry holds on to schema and operation, so that their ids are not given to others while it is here.
         known = self._plans.get(key)
         if known is not None:
             self._plans.move_to_end(key)
-            plan = known[1]
+            plan = known[-1]
         else:
             plan = self._compile(executor)
-            self._plans[key] = (operation, plan)
+            self._plans[key] = (executor.schema, operation, plan)
             if len(self._plans) > self.maximum:
                 self._plans.popitem(last=False)
         self.counts["hit" if known and plan else "compiled" if plan else "stock: unsupported"] += 1
@@ -110,7 +110,10 @@ class CompiledExecutionContext(StrawberryGraphQLCoreExecutionContext):
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """The result, or an awaitable of it when something has to be waited for."""
-        plan = self.compiler.find(self) if serially is None else None
+        if serially is not None:
+            self.compiler.counts["stock: subscription"] += 1  # one event
+            return super().execute_operation(serially)
+        plan = self.compiler.find(self)
         if plan is None:
             return super().execute_operation(serially)
         return started(execute(self, plan))

@@ -138,9 +138,13 @@ async def execute(executor: Executor[Any], root: Selection) -> ExecutionResult:
 # --- resolving a field for all parents of a level
 
 
-def resume(column: Column, function: Callable[[Any], Any], sources: list[Any], error: Exception) -> None:
-    """Go on with a column after the call for its next cell raised; the exception takes that cell's place."""
-    column.append(error)
+def resume(column: Column, function: Callable[[Any], Any], sources: list[Any], error: Exception | None = None) -> None:
+    """Go on with a column after the call for its next cell raised; the exception takes that cell's place.
+
+    Without an exception the call is made again: it raised StopIteration, which ends a ``map`` and says nothing.
+    """
+    if error is not None:
+        column.append(error)
     for source in sources[len(column) :]:
         try:
             column.append(function(source))
@@ -214,16 +218,16 @@ async def batch_later(operation: Operation, plan: FieldPlan, sources: list[Any],
         return [error] * len(sources)
 
 
-async def in_turn(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
-    """Wait for one after the other."""
-    return [await each for each in waiting]
+async def in_turn(calls: Sequence[Callable[[], Awaitable[Any]]]) -> list[Any]:
+    """Wait for one after the other; each begins only then, so that a cancellation leaves nothing half begun."""
+    return [await call() for call in calls]
 
 
 async def settle(
     operation: Operation,
     columns: Sequence[Column],
     free: Sequence[Awaitable[Column]],
-    turns: Sequence[Awaitable[Column]],
+    turns: Sequence[Callable[[], Awaitable[Column]]],
 ) -> list[Column]:
     """Wait at once for the awaitable cells of columns and for batches; cells are replaced, batches returned."""
     cells = [
@@ -259,8 +263,15 @@ async def all_of(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
 
 
 async def together(completions: Sequence[Awaitable[Column]]) -> list[Column]:
-    """Complete several fields at once; these report their own errors, so whatever is raised here is a bug."""
-    return list(await asyncio.gather(*completions))
+    """Complete several fields at once. They report their own errors: what is raised here ends the operation."""
+    tasks = [asyncio.ensure_future(each) for each in completions]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 # --- completing a column of values

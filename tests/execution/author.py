@@ -33,12 +33,16 @@ Pick = Callable[[random.Random, str, str], Any]
 
 @dataclass
 class Author:
-    """Writes operations. ``pick(rng, scalar, name)`` makes the values of scalars: of an argument or input field."""
+    """Writes operations without the fields to ``avoid``.
+
+    ``pick(rng, scalar, name)`` makes the values of scalars; ``name`` is the argument's or input field's.
+    """
 
     schema: GraphQLSchema
     rng: random.Random
     pick: Pick
     depth: int = 6
+    avoid: frozenset[str] = frozenset()
     _declared: dict[str, str] = field(default_factory=dict)
     _values: dict[str, Any] = field(default_factory=dict)
     _fragments: list[str] = field(default_factory=list)
@@ -87,7 +91,11 @@ class Author:
         return " ".join(parts) or "__typename"
 
     def _fields(self, kind: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> list[str]:
-        usable = [name for name, each in kind.fields.items() if depth > 1 or is_leaf_type(get_named_type(each.type))]
+        usable = [
+            name
+            for name, each in kind.fields.items()
+            if name not in self.avoid and (depth > 1 or is_leaf_type(get_named_type(each.type)))
+        ]
         chosen = self._some(usable, 1, 5)
         written = [self._field(name, kind.fields[name], depth) for name in chosen]
         if written and self._chance(0.25):

@@ -14,14 +14,10 @@ from hypothesis_graphql import from_schema
 from schema.execution import compiled
 from schema.execution import runtime as runtime_module
 from tests.execution import shop as shop_module
-from tests.execution.compare import Lenient, differences, told
+from tests.execution.compare import Lenient, differences, forgiving, told
 from tests.execution.shop import LOG, Mood, shop
 
 EXAMPLES = int(os.environ.get("DIFFERENTIAL_EXAMPLES", "100"))
-# The stock executor drops coroutines when an error bubbles up; the compiled one must not (tested on its own below).
-forgiving = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:coroutine .* was never awaited:RuntimeWarning"
-)
 CONTEXT = compiled()
 STOCK, COMPILED = shop(), shop(execution_context_class=CONTEXT)
 LENIENT = shop(execution_context_class=Lenient)

@@ -18,13 +18,14 @@ from schema import PlatformSchema, build
 from schema.execution import compiled
 from tests.conftest import settings_for
 from tests.execution.author import Author
-from tests.execution.compare import Lenient, differences, told
+from tests.execution.compare import Lenient, differences, forgiving, told
 from tests.execution.twins import ROLES, Picker, Twin, filled, replaced, shares, with_real_values
 from tests.isolation.test_roles import MUTATIONS, QUERIES
 from tests.world import World
 
+pytestmark = forgiving
 WRITES = ("INSERT", "UPDATE", "DELETE", "WITH")
-EXAMPLES = int(os.environ.get("DIFFERENTIAL_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("DIFFERENTIAL_EXAMPLES", "25"))
 SCALARS = {
     "DateTime": st.just("2026-01-01T00:00:00Z").map(nodes.String),
     "Decimal": st.sampled_from(["0", "0.5", "100"]).map(nodes.String),
@@ -108,6 +109,9 @@ async def test_queries_are_answered_alike(twin: Twin, capsys: pytest.CaptureFixt
 async def happens(schema: PlatformSchema, twin: Twin, text: str, variables: Any, role: Role | None) -> Any:
     """The answer to a mutation and the SQL it ran in order, with names instead of what differs between tenants."""
     context = await twin.context(role)
+    # How long somebody must wait after failed log-ins depends on the clock.
+    if "login" in text or "Password" in text:
+        await twin.world.as_owner("DELETE FROM control.login_failures")
     with twin.world.counting() as statements:
         result = await schema.execute(twin.said(text), variable_values=replaced(variables, twin), context_value=context)
     errors = sorted(
