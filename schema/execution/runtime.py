@@ -250,6 +250,8 @@ async def settle(
 
 async def all_of(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
     """The results of all, with exceptions in their places; a cancellation goes through."""
+    if not waiting:
+        return []  # without asking for an event loop, which need not be there
     if len(waiting) == 1:
         try:
             return [await waiting[0]]
