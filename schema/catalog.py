@@ -16,7 +16,7 @@ from app.viewer import Action
 from schema import ids
 from schema.context import Info
 from schema.enums import word
-from schema.execution import batch
+from schema.execution import Tree, batch, selected
 from schema.node import Node
 from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import DateTime, Decimal
@@ -293,7 +293,9 @@ class Module(Node):
 
     @batch(in_turn=True, description="Its lessons in order.")
     async def lessons(modules: list[Module], info: Info) -> list[list[Lesson]]:
-        lists = await info.context.lessons_by_module.all([module.row.id for module in modules])
+        context = info.context
+        lessons = context.lesson_titles_by_module if asks_for_titles(selected(info)) else context.lessons_by_module
+        lists = await lessons.all([module.row.id for module in modules])
         return [[Lesson(row=row) for row in rows] for rows in lists]
 
 
@@ -437,6 +439,29 @@ def wanted(filter: CourseFilter | None, mask: int) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
+TITLES = frozenset({"__typename", "id", "title", "position"})
+CARDS = frozenset(
+    {
+        "__typename", "id", "title", "category", "level", "language", "coverUrl", "publishedAt", "createdAt", "version",
+        "instructors", "modules", "lessonCount", "learnerCount", "averageRating", "reviewCount", "viewerCan",
+        "myEnrollment", "myReview",
+    }
+)  # fmt: skip
+
+
+def asks_for_titles(lesson: Tree) -> bool:
+    """Whether what is selected of lessons is in ``LESSON_TITLES_BY_MODULE``."""
+    progress = lesson.get("myProgress", {})
+    return lesson.keys() - {"myProgress"} <= TITLES and "lesson" not in progress
+
+
+def asks_for_cards(connection: Tree) -> bool:
+    """Whether a page of courses may lack ``LONG_COLUMNS``."""
+    return all(
+        course.keys() <= CARDS for course in (connection.get("nodes", {}), connection.get("edges", {}).get("node", {}))
+    )
+
+
 _KEYS: dict[CourseSort, Any] = {
     CourseSort.NEWEST: lambda row: (row.listed_at, row.id),
     CourseSort.OLDEST: lambda row: (row.listed_at, row.id),
@@ -465,7 +490,8 @@ class CatalogQuery:
         sort = sort or CourseSort.NEWEST
         order = ORDERS[word(sort)]
         catalog, filters = info.context.catalog, wanted(filter, info.context.mask)
-        page = await catalog.courses(page_request(order, first, after, last, before), word(sort), filters)
+        asked = page_request(order, first, after, last, before)
+        page = await catalog.courses(asked, word(sort), filters, brief=asks_for_cards(selected(info)))
         made: CourseConnection = connection(
             CourseConnection,
             order.name,

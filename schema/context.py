@@ -126,6 +126,10 @@ class Context:
         return loaders.many(self.catalog.lessons_by_module, "module_id")
 
     @cached_property
+    def lesson_titles_by_module(self) -> Loader[list[LessonRow]]:
+        return loaders.many(self.catalog.lesson_titles_by_module, "module_id")
+
+    @cached_property
     def blocks_by_lesson(self) -> Loader[list[BlockRow]]:
         return loaders.many(self.catalog.blocks_by_lesson, "lesson_id")
 

@@ -76,8 +76,12 @@ class CatalogService:
         viewer_id = self.viewer.require(Action.READ_CATALOG)
         return {"viewer_id": viewer_id} if self.scope == "own" else {}
 
-    async def courses(self, page: PageRequest, order: str, filters: Mapping[str, Any]) -> Page[CourseRow]:
+    async def courses(
+        self, page: PageRequest, order: str, filters: Mapping[str, Any], *, brief: bool = False
+    ) -> Page[CourseRow]:
         """A page of the courses the viewer sees; ``filters`` by the names in ``statements.FILTERS``.
+
+        ``brief``: the rows lack ``statements.LONG_COLUMNS``.
 
         Raises: Unauthenticated, Invalid (RELEVANCE without a search).
         """
@@ -86,7 +90,7 @@ class CatalogService:
             check = Checks()
             check.note("sort", "SORT_NEEDS_SEARCH", "sorting by relevance needs something to search for")
             check.done()
-        statement = sql.course_page(self.scope, used, order, page.key is not None, page.backward)
+        statement = sql.course_page(self.scope, used, order, page.key is not None, page.backward, brief)
         async with self.db.read() as tx:
             return page_of(page, await tx.all(statement, **key_params(page), **params))
 
@@ -131,6 +135,11 @@ class CatalogService:
         """Lessons of modules that were shown to the viewer, by position."""
         async with self.db.read() as tx:
             return await tx.all(sql.LESSONS_BY_MODULE, ids=ids)
+
+    async def lesson_titles_by_module(self, ids: list[UUID]) -> list[LessonRow]:
+        """The same with nothing but ids, titles and positions."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.LESSON_TITLES_BY_MODULE, ids=ids)
 
     async def blocks_by_lesson(self, ids: list[UUID]) -> list[BlockRow]:
         """Content of lessons that the viewer may read, by position."""

@@ -62,6 +62,10 @@ def course_columns(rank: ColumnElement[float] | None = None) -> tuple[ColumnElem
     )
 
 
+# What a page of courses leaves out when nobody looks at it: descriptions are as long as people write.
+LONG_COLUMNS = frozenset({"description", "tags", "updated_at"})
+
+
 _ALIVE = courses.c.deleted_at.is_(None)
 _TEACHES = (
     select(course_instructors.c.course_id)
@@ -120,13 +124,16 @@ def _filtered(query: Select[Any], scope: str, used: frozenset[str]) -> Select[An
     return query.where(visible(scope), *(FILTERS[name] for name in sorted(used)))
 
 
-@lru_cache(maxsize=512)
-def course_page(scope: str, used: frozenset[str], order: str, after: bool, backward: bool) -> Statement[CourseRow]:
-    """A page of the catalogue with these filters in this order."""
+@lru_cache(maxsize=1024)
+def course_page(
+    scope: str, used: frozenset[str], order: str, after: bool, backward: bool, brief: bool
+) -> Statement[CourseRow]:
+    """A page of the catalogue with these filters in this order; ``brief``: without ``LONG_COLUMNS``."""
     rank = _RANK if "search" in used else None
     orders = PUBLISHED_ORDERS if scope == "published" else ORDERS
-    query = _filtered(select(*course_columns(rank)), scope, used)
-    return Statement(keyset(query, orders[order], after=after, backward=backward), CourseRow)
+    columns = [column for column in course_columns(rank) if not brief or column.key not in LONG_COLUMNS]
+    query = _filtered(select(*columns), scope, used)
+    return Statement(keyset(query, orders[order], after=after, backward=backward), CourseRow, partial=brief)
 
 
 @lru_cache(maxsize=128)
@@ -171,6 +178,15 @@ MODULES_BY_COURSE = Statement(
     .order_by(modules.c.course_id, modules.c.position, modules.c.id)
     .limit(100 * 200),
     ModuleRow,
+)
+# The part of a lesson that lists show: most pages ask for nothing else, and read hundreds of them.
+LESSON_TITLES_BY_MODULE = Statement(
+    select(*(lessons.c[name] for name in ("id", "course_id", "module_id", "title", "position")))
+    .where(lessons.c.module_id == any_(_IDS), _LESSON_ALIVE)
+    .order_by(lessons.c.module_id, lessons.c.position, lessons.c.id)
+    .limit(100 * 200 * 10),
+    LessonRow,
+    partial=True,
 )
 LESSONS_BY_MODULE = Statement(
     select(*_LESSON)

@@ -12,6 +12,7 @@ from uuid import UUID
 from psycopg import DataError
 from psycopg.abc import Transformer
 from psycopg.adapt import PyFormat
+from psycopg.pq.abc import PGresult
 from psycopg.rows import RowMaker, args_row, scalar_row
 from sqlalchemy import ARRAY, ClauseElement, Select, Uuid
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
@@ -36,9 +37,10 @@ class Statement(Generic[Row]):
     ``sql`` has psycopg's named parameters, ``wire_sql`` the same statement with PostgreSQL's own ``$1``.
     """
 
-    __slots__ = ("_defaults", "_names", "_order", "make_row", "make_value", "sql", "wire_sql")
+    __slots__ = ("_defaults", "_format", "_names", "_order", "make_row", "make_value", "sql", "wire_sql")
 
-    def __init__(self, clause: ClauseElement, row: type[Row]) -> None:
+    def __init__(self, clause: ClauseElement, row: type[Row], *, partial: bool = False) -> None:
+        """``partial``: some of the row's fields are not selected; they are missing from the rows, not None."""
         compiled = clause.compile(dialect=_DIALECT)
         if getattr(compiled, "post_compile_params", None):
             raise TypeError("bind lists of keys as arrays, not as IN lists")
@@ -48,14 +50,26 @@ class Statement(Generic[Row]):
         self._defaults = {name: value for name, value in bound.items() if value is not None}
         numbered: Any = clause.compile(dialect=_WIRE_DIALECT)
         self.wire_sql = str(numbered)
+        self._format: int | None = None
         self._order = [(name, _encoder(numbered.binds[name].type)) for name in numbered.positiontup or ()]
         if is_dataclass(row):
-            _check_columns(clause, row)
+            names = _check_columns(clause, row, partial=partial)
             self.make_row: Any = args_row(row)
-            self.make_value: Any = _filled(row)
+            self.make_value: Any = _filled_in_part(row, names) if partial else _filled(row)
         else:
             self.make_row = scalar_row
             self.make_value = itemgetter(0)
+
+    @property
+    def result_format(self) -> int:
+        """In which format to ask for rows: text until the first result has shown the types of the columns."""
+        return self._format or TEXT
+
+    def learn(self, result: PGresult) -> None:
+        """Ask for binary rows from now on if every column is of a type that is read faster so."""
+        if self._format is None:
+            kinds = {result.ftype(column) for column in range(result.nfields)}
+            self._format = BINARY if kinds <= FASTER_IN_BINARY else TEXT
 
     def bind(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters of one execution. Raises TypeError on a name the statement does not know."""
@@ -91,6 +105,9 @@ class Statement(Generic[Row]):
         return data, formats
 
 
+# Built-in types, whose oids are the same everywhere: bool, integers, text, varchar, floats, date, timestamptz, uuid,
+# text[]. Not numeric (twice as slow), and nothing of an extension, which psycopg would hand on as bytes.
+FASTER_IN_BINARY = frozenset({16, 20, 21, 23, 25, 1043, 700, 701, 1082, 1184, 2950, 1009})
 BINARY_TYPES = frozenset({UUID, list})
 
 
@@ -130,16 +147,27 @@ def _filled(row: type[Any]) -> Callable[[Sequence[Any]], Any]:
     return make
 
 
-def _check_columns(clause: ClauseElement, row: type[Any]) -> None:
+def _filled_in_part(row: type[Any], names: list[str]) -> Callable[[Sequence[Any]], Any]:
+    """The names are those of the row's own fields, checked before."""
+    targets = ", ".join(f"made.{name}" for name in names)
+    text = f"def make(values):\n    made = new(row)\n    {targets}, = values\n    return made"
+    scope: dict[str, Any] = {"new": object.__new__, "row": row}
+    exec(text, scope)  # noqa: S102 -- field names of a dataclass
+    made: Callable[[Sequence[Any]], Any] = scope["make"]
+    return made
+
+
+def _check_columns(clause: ClauseElement, row: type[Any], *, partial: bool) -> list[str]:
     if isinstance(clause, Select):
-        names = [column.key for column in clause.selected_columns]
+        names = [str(column.key) for column in clause.selected_columns]
     elif isinstance(clause, UpdateBase):
-        names = [getattr(column, "key", None) for column in clause._returning]
+        names = [str(getattr(column, "key", "")) for column in clause._returning]
     else:
-        return
+        return []
     wanted = [field.name for field in fields(row)]
-    if names != wanted:
+    if names != [name for name in wanted if name in names] if partial else names != wanted:
         raise TypeError(f"{row.__name__} has fields {wanted}, the statement gives {names}")
+    return names
 
 
 __all__ = ["Row", "RowMaker", "Statement"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -27,7 +27,7 @@ from app.db.tenant import (
     verify_path,
 )
 from app.db.transaction import Observer, Tx
-from app.db.wire import Reply, Wire
+from app.db.wire import Reply, Values, Wire
 
 
 class TenantTx(Tx):
@@ -144,9 +144,7 @@ class TenantTx(Tx):
 
     async def all(self, statement: Statement[Row], **params: Any) -> list[Row]:
         """Every row of the answer."""
-        result = await self._ask(statement, params)
-        rows: list[Row] = self.wire.rows(result, statement.make_value)
-        return rows
+        return self._rows(statement, await self._ask(statement, params))
 
     async def once(self, statement: Statement[Row], **params: Any) -> list[Row]:
         """The rows of a statement that is the whole transaction: it is committed in the message that brings it.
@@ -161,7 +159,7 @@ class TenantTx(Tx):
         try:
             values = statement.encode(params, wire.transformer)
             fenced = self._begin(wire)
-            asked, committed = wire.ask(statement.wire_sql, values), wire.ask(COMMIT)
+            asked, committed = self._send(wire, statement, values), wire.ask(COMMIT)
             wire.expect(lambda: verify_fence(wire, fenced.result, self._tenant))
             result, ended = await asyncio.gather(asked, committed)
         except (Error, UnicodeEncodeError) as error:
@@ -169,8 +167,7 @@ class TenantTx(Tx):
         self._begun = False
         if ended.command_status != b"COMMIT":
             raise InFailedSqlTransaction("nothing was committed")
-        rows: list[Row] = wire.rows(result, statement.make_value)
-        return rows
+        return self._rows(statement, result)
 
     async def execute(self, statement: Statement[Any], **params: Any) -> int:
         """Run a statement whose rows are not wanted; returns the number of rows it touched."""
@@ -187,20 +184,28 @@ class TenantTx(Tx):
         try:
             wire = self.wire
             encoded = [statement.encode(params, wire.transformer) for params in given]
-            await self._answer(statement.wire_sql, encoded)
+            await self._answer(statement, encoded)
         except (Error, UnicodeEncodeError) as error:
             _fail(error)
+
+    def _rows(self, statement: Statement[Row], result: PGresult) -> list[Row]:
+        statement.learn(result)
+        rows: list[Row] = self.wire.rows(result, statement.make_value)
+        return rows
 
     async def _ask(self, statement: Statement[Any], params: dict[str, Any]) -> PGresult:
         if self._observe is not None:
             self._observe(statement.sql)
         try:
             values = statement.encode(params, self.wire.transformer)
-            return await self._answer(statement.wire_sql, (values,))
+            return await self._answer(statement, (values,))
         except (Error, UnicodeEncodeError) as error:
             _fail(error)
 
-    async def _answer(self, sql: str, values: Any) -> PGresult:
+    def _send(self, wire: Wire, statement: Statement[Any], values: Values) -> asyncio.Future[PGresult]:
+        return wire.ask(statement.wire_sql, values, self._tenant.schema_name, statement.result_format)
+
+    async def _answer(self, statement: Statement[Any], values: Sequence[Values]) -> PGresult:
         """The result of the last execution.
 
         A connection that died while idle (the server was restarted) is replaced as long as nothing has been done on
@@ -213,8 +218,8 @@ class TenantTx(Tx):
                     self._begin(wire)
                 *others, last = values
                 for each in others:
-                    wire.tell(sql, each)
-                result = await wire.ask(sql, last)
+                    wire.tell(statement.wire_sql, each, self._tenant.schema_name)
+                result = await self._send(wire, statement, last)
             except OperationalError:
                 if self._answered or not wire.closed:
                     raise

@@ -22,7 +22,8 @@ from psycopg.pq.abc import PGresult
 
 Values = tuple[Sequence[bytes | None], Sequence[int]]
 NO_VALUES: Values = ((), ())
-MOST_PREPARED = 256  # statements of one connection; the least recently used one makes room
+MOST_PREPARED = 512  # statements of one connection; the least recently used one makes room
+Key = tuple[str, str]  # the schema on the path, and the text
 
 
 class Reply:
@@ -30,7 +31,7 @@ class Reply:
 
     __slots__ = ("error", "forget", "result", "wanted")
 
-    def __init__(self, wanted: asyncio.Future[PGresult] | None, forget: str | None = None) -> None:
+    def __init__(self, wanted: asyncio.Future[PGresult] | None, forget: Key | None = None) -> None:
         self.wanted = wanted
         self.forget = forget
         self.result: PGresult | None = None
@@ -62,7 +63,7 @@ class Wire:
         self._pg.enter_pipeline_mode()
         self._descriptor = self._pg.socket
         self._prepare = prepare
-        self._prepared: OrderedDict[str, bytes] = OrderedDict()
+        self._prepared: OrderedDict[Key, bytes] = OrderedDict()
         self._numbers = 0
         self._under_way: deque[Reply | Sync] = deque()
         self._message: list[Reply] = []  # answered commands whose message is not answered yet
@@ -96,15 +97,21 @@ class Wire:
         """A setting that the server reports of its own accord, without asking it."""
         return self._pg.parameter_status(name)
 
-    def ask(self, sql: str, values: Values = NO_VALUES) -> asyncio.Future[PGresult]:
-        """Put a statement into this turn's message; the future has its result, or raises its error."""
+    def ask(
+        self, sql: str, values: Values = NO_VALUES, owner: str = "", result_format: int = 0
+    ) -> asyncio.Future[PGresult]:
+        """Put a statement into this turn's message; the future has its result, or raises its error.
+
+        ``owner`` is the schema on the path: PostgreSQL plans a statement anew when the path is another than the last
+        time, so the same text is prepared once for each. ``result_format``: 0 for text, 1 for binary.
+        """
         wanted: asyncio.Future[PGresult] = self._loop.create_future()
-        self._send(sql, values, wanted)
+        self._send(sql, values, wanted, owner, result_format)
         return wanted
 
-    def tell(self, sql: str, values: Values = NO_VALUES) -> Reply:
+    def tell(self, sql: str, values: Values = NO_VALUES, owner: str = "") -> Reply:
         """The same for a statement whose result nobody waits for; its error is that of those asked after it."""
-        return self._send(sql, values, None)
+        return self._send(sql, values, None, owner, 0)
 
     def expect(self, check: Callable[[], None]) -> None:
         """Have ``check`` called when this turn's message has been answered; what it raises ends the connection."""
@@ -134,19 +141,22 @@ class Wire:
 
     # --- sending
 
-    def _send(self, sql: str, values: Values, wanted: asyncio.Future[PGresult] | None) -> Reply:
+    def _send(
+        self, sql: str, values: Values, wanted: asyncio.Future[PGresult] | None, owner: str, result_format: int
+    ) -> Reply:
         if self._pg.status != ConnStatus.OK:
             raise OperationalError("the connection is closed")
         data, formats = values
         if self._prepare:
-            name = self._prepared.get(sql)
+            key = (owner, sql)
+            name = self._prepared.get(key)
             if name is None:
-                name = self._learn(sql)
+                name = self._learn(key)
             else:
-                self._prepared.move_to_end(sql)
-            self._pg.send_query_prepared(name, data, formats)
+                self._prepared.move_to_end(key)
+            self._pg.send_query_prepared(name, data, formats, result_format)
         else:
-            self._pg.send_query_params(sql.encode(), data, None, formats)
+            self._pg.send_query_params(sql.encode(), data, None, formats, result_format)
         reply = Reply(wanted)
         self._under_way.append(reply)
         if not self._will_flush:
@@ -154,16 +164,16 @@ class Wire:
             self._loop.call_soon(self._end_message)
         return reply
 
-    def _learn(self, sql: str) -> bytes:
+    def _learn(self, key: Key) -> bytes:
         if len(self._prepared) >= MOST_PREPARED:
             _, oldest = self._prepared.popitem(last=False)
             self._pg.send_query_params(b"DEALLOCATE " + oldest, None)
             self._under_way.append(Reply(None))
         self._numbers += 1
         name = b"s%d" % self._numbers
-        self._prepared[sql] = name
-        self._pg.send_prepare(name, sql.encode())
-        self._under_way.append(Reply(None, forget=sql))
+        self._prepared[key] = name
+        self._pg.send_prepare(name, key[1].encode())
+        self._under_way.append(Reply(None, forget=key))
         return name
 
     def _end_message(self) -> None:

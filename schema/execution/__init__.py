@@ -3,5 +3,6 @@
 from schema.execution.batching import batch
 from schema.execution.context import CompiledExecutionContext, Compiler, compiled
 from schema.execution.inputs import compile_inputs
+from schema.execution.selected import Tree, selected
 
-__all__ = ["CompiledExecutionContext", "Compiler", "batch", "compile_inputs", "compiled"]
+__all__ = ["CompiledExecutionContext", "Compiler", "Tree", "batch", "compile_inputs", "compiled", "selected"]

@@ -88,8 +88,8 @@ def _are_finite(numbers: Column) -> bool:
 def _members(kind: GraphQLEnumType, *, nullable: bool) -> Fast | None:
     """Enum members by identity of their class; anything else (names, raw values) goes cell by cell."""
     names: dict[Any, Any] = {}
-    for value in kind.values.values():
-        member = value.value
+    # Strawberry's enums show the members of their class; graphql-core's whatever their values are.
+    for member in getattr(kind, "wrapped_cls", None) or [value.value for value in kind.values.values()]:
         if not isinstance(member, Enum):
             return None
         names[member] = kind.coerce_output_value(member)
