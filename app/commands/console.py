@@ -10,7 +10,9 @@ from functools import wraps
 from typing import Annotated, Any, ParamSpec
 
 import orjson
+import structlog
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
@@ -18,10 +20,13 @@ from app.db.embedded import EmbeddedPostgres, EmbeddedPostgresError
 from app.db.setup import migrate_control
 from app.errors import Invalid, Refusal
 from app.i18n import translate
+from app.outside.valkey import EmbeddedValkeyError, running_valkey, valkey_program
 from app.platform import Platform, database_config
 from app.settings import Settings, SettingsError, load
 
 P = ParamSpec("P")
+
+log = structlog.get_logger(__name__)
 
 out = Console()
 err = Console(stderr=True)
@@ -60,7 +65,7 @@ def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[
         except SettingsError as error:
             err.print(f"[red]The settings cannot be used:[/red]\n{error}")
             raise typer.Exit(2) from error
-        except EmbeddedPostgresError as error:
+        except (EmbeddedPostgresError, EmbeddedValkeyError) as error:
             err.print(f"[red]{error}[/red]")
             raise typer.Exit(1) from error
         except Refusal as refusal:
@@ -83,6 +88,21 @@ def running_database(settings: Settings) -> Iterator[str]:
         return
     with EmbeddedPostgres(settings.data_dir / "postgres") as dsn:
         yield dsn
+
+
+@contextmanager
+def running_cache(settings: Settings) -> Iterator[Settings]:
+    """The settings with the address of the cache: the configured one, or that of an embedded Valkey, if installed."""
+    if settings.redis_url is not None or not settings.response_cache:
+        yield settings
+    elif (program := valkey_program()) is None:
+        log.info("no REDIS_URL and no embedded Valkey: answers are kept in this process's memory")
+        yield settings
+    else:
+        with running_valkey(
+            program, settings.data_dir / "valkey", megabytes=settings.response_cache_megabytes
+        ) as address:
+            yield settings.model_copy(update={"redis_url": SecretStr(address)})
 
 
 @asynccontextmanager
