@@ -30,6 +30,7 @@ from app.i18n import Locale, message, negotiate
 from schema.context import Context
 from schema.limits import root_fields
 from schema.presenting import present
+from schema.responses import ResponseCache
 
 MAX_BODY = 100_000  # bytes
 MODERN, LEGACY = "application/graphql-response+json", "application/json"
@@ -59,9 +60,10 @@ class GraphQLServer:
     in. Conforms to the GraphQL-over-HTTP specification (all 61 audits of npm ``graphql-http``).
     """
 
-    def __init__(self, schema: Schema, receive: Receive_, *, origins: list[str]) -> None:
+    def __init__(self, schema: Schema, receive: Receive_, responses: ResponseCache, *, origins: list[str]) -> None:
         self._schema = schema
         self._receive = receive
+        self._responses = responses
         self._sockets = Sockets(schema, receive, origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -83,13 +85,19 @@ class GraphQLServer:
             context = await self._receive(headers, request.client.host if request.client else None)
             context.request_id = identifier
             locale = context.locale
+            key = self._responses.key(context, body["query"], body.get("operationName"), body.get("variables"))
+            if key is not None and (kept := await self._responses.find(key)) is not None:
+                return sent(kept, 200, media_type, identifier)
             result = await self._execute(request.method, body, context)
         except Refusal as refusal:
             response = refusal_response(refusal, locale, identifier)
             if isinstance(refusal, BadRequest) and refusal.allow:
                 response.headers["Allow"] = refusal.allow
             return response
-        return respond(result, media_type, locale, identifier)
+        response = respond(result, media_type, locale, identifier)
+        if key is not None:
+            self._responses.keep(key, result, bytes(response.body))
+        return response
 
     async def _body(self, request: Request) -> dict[str, Any]:
         if request.method == "GET":
@@ -144,8 +152,13 @@ def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier
         body["data"] = result.data
     if result.extensions:
         body["extensions"] = result.extensions
+    return sent(orjson.dumps(body), status, media_type, identifier)
+
+
+def sent(body: bytes, status: int, media_type: str, identifier: str) -> Response:
+    """The HTTP response with this body."""
     return Response(
-        orjson.dumps(body),
+        body,
         status,
         headers={
             "Content-Type": f"{media_type}; charset=utf-8",

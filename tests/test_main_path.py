@@ -39,7 +39,10 @@ async def registered(world: World) -> dict[str, str]:
 @pytest.mark.skipif(not DEMO.is_dir(), reason="the Open edX demo course is not beside the project")
 async def test_a_person_who_registers_completes_the_demo_course_exactly_once(acme: World) -> None:
     teacher = await acme.some(Role.INSTRUCTOR)
-    course = acme.id("crs", await import_olx(acme.platform.database, acme.tenant, teacher.email, read_olx(DEMO)))
+    course = acme.id(
+        "crs",
+        await import_olx(acme.platform.database, acme.platform.changes, acme.tenant, teacher.email, read_olx(DEMO)),
+    )
     await acme.ask(
         "mutation($i: CourseIdInput!) { publishCourse(input: $i) { __typename } }", as_=teacher, i={"id": course}
     )
@@ -88,5 +91,5 @@ async def test_an_import_for_an_unknown_instructor_writes_nothing(acme: World, t
     student = await acme.person(Role.STUDENT)
     for email in ("nobody@example.org", student.email):
         with pytest.raises(NotFound):
-            await import_olx(acme.platform.database, acme.tenant, email, course)
+            await import_olx(acme.platform.database, acme.platform.changes, acme.tenant, email, course)
     assert (await acme.ask("{ courses { totalCount } }", as_=Role.ADMIN))["courses"]["totalCount"] == 0

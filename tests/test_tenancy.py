@@ -144,7 +144,7 @@ async def test_an_older_copy_of_a_person_never_overwrites_a_newer_one(acme: Worl
     person = await acme.person(Role.STUDENT, name="Antes")
     where = f"WHERE user_id = '{person.user_id}'"
     await acme.as_owner(f"UPDATE members SET full_name = 'Después', version = 9 {where}")
-    await copy_member(acme.platform.database, acme.tenant, person.user_id)
+    await copy_member(acme.platform.database, acme.platform.changes, acme.tenant, person.user_id)
     assert await acme.as_owner(f"SELECT full_name FROM members {where}") == [("Después",)]
     await acme.as_owner(f"UPDATE control.users SET version = 10 WHERE id = '{person.user_id}'")
     await acme.application.worker.sync_member(user_id=str(person.user_id), tenant_id=str(acme.tenant.id))

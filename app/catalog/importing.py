@@ -9,13 +9,16 @@ from app.catalog.olx import OlxBlock, OlxCourse
 from app.catalog.outline import BlockOutline, CourseOutline, LessonOutline, ModuleOutline
 from app.catalog.service import CatalogService
 from app.catalog.statements import TEACHER_BY_EMAIL
+from app.db.changes import Changes
 from app.db.database import Database, Operation
 from app.errors import NotFound
 from app.tenancy.records import Tenant
 from app.viewer import Role, Viewer
 
 
-async def import_olx(database: Database, tenant: Tenant, instructor_email: str, course: OlxCourse) -> UUID:
+async def import_olx(
+    database: Database, changes: Changes, tenant: Tenant, instructor_email: str, course: OlxCourse
+) -> UUID:
     """Write a course that was read from OLX, as a draft of this instructor; returns its id.
 
     Raises: NotFound (no such instructor), Invalid (a block that is too large; the path names it).
@@ -26,7 +29,7 @@ async def import_olx(database: Database, tenant: Tenant, instructor_email: str, 
     if teacher is None:
         raise NotFound("instructor")
     viewer = Viewer(teacher, tenant.id, None, Role.ADMIN)
-    return await CatalogService(db, viewer).write_outline(outline_of(course), teacher)
+    return await CatalogService(db, viewer, changes).write_outline(outline_of(course), teacher)
 
 
 def outline_of(course: OlxCourse) -> CourseOutline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.catalog import statements as sql
 from app.catalog.outline import CourseOutline, LessonOutline
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.db import idempotency
+from app.db.changes import Changes
 from app.db.database import Operation
 from app.db.ids import new_id
 from app.db.paging import Page, PageRequest, key_params, page_of
@@ -41,21 +43,31 @@ LESSON_DEFAULTS: dict[str, Any] = {
 Block = Mapping[str, Any]  # kind, title, id (optional), and the fields of its kind
 
 
+def scope_of(viewer: Viewer) -> str:
+    """Which courses somebody sees (``statements.visible``): all, published ones and their own, or published ones."""
+    if viewer.may(Action.EDIT_ANY_COURSE):
+        return "all"
+    return "own" if viewer.may(Action.READ_DRAFTS) else "published"
+
+
 class CatalogService:
     """One operation's use cases in one tenant."""
 
-    def __init__(self, db: Operation, viewer: Viewer) -> None:
+    def __init__(self, db: Operation, viewer: Viewer, changes: Changes) -> None:
         self.db = db
         self.viewer = viewer
+        self._changes = changes
+
+    def _changing(self) -> AbstractAsyncContextManager[Tx]:
+        """A write transaction; every write here changes what the catalogue shows."""
+        return self._changes.write(self.db.tenant.id, self.db.write())
 
     # --- reading
 
     @property
     def scope(self) -> str:
         """Which courses the viewer sees (``statements.visible``)."""
-        if self.viewer.may(Action.EDIT_ANY_COURSE):
-            return "all"
-        return "own" if self.viewer.may(Action.READ_DRAFTS) else "published"
+        return scope_of(self.viewer)
 
     def _who(self) -> dict[str, Any]:
         viewer_id = self.viewer.require(Action.READ_CATALOG)
@@ -160,7 +172,7 @@ class CatalogService:
         key = check("input.idempotencyKey", line, idempotency_key, minimum=8, maximum=100) if idempotency_key else None
         check.done()
         teachers = list(instructor_ids or [user_id])
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             payload = [fields, teachers]
             if key is not None:
                 first = await idempotency.recall(tx, user_id, key, "createCourse", payload)
@@ -186,7 +198,7 @@ class CatalogService:
         check = Checks()
         clean = rules.course_fields(check, given)
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course = await self._own_course(tx, course_id, expected_version)
             values = {name: clean.get(name, getattr(course, name)) for name in sql.COURSE_FIELDS}
             await tx.execute(sql.UPDATE_COURSE, id=course_id, **values)
@@ -200,7 +212,7 @@ class CatalogService:
         Raises: NotFound, Forbidden (not its instructor), Conflict (COURSE_EMPTY: no lessons).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id)
             if not await tx.scalar(sql.HAS_LESSONS, id=course_id):
                 raise Conflict("a course needs at least one lesson before it is published", code="COURSE_EMPTY")
@@ -210,7 +222,7 @@ class CatalogService:
     async def unpublish_course(self, course_id: UUID) -> CourseRow:
         """Hide a course from students; enrolments and progress wait. Raises: NotFound, Forbidden."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id)
             await tx.execute(sql.UNPUBLISH, id=course_id)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
@@ -218,7 +230,7 @@ class CatalogService:
     async def delete_course(self, course_id: UUID, *, expected_version: int | None = None) -> UUID:
         """Take a course away; nothing that learners did is lost. Raises: NotFound, Forbidden, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id, expected_version)
             await tx.execute(sql.DELETE_COURSE, id=course_id)
         return course_id
@@ -232,7 +244,7 @@ class CatalogService:
         check = Checks()
         chosen = check("input.title", line, title, minimum=1, maximum=rules.TITLE) if title is not None else None
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             source = await self._own_course(tx, course_id)
             values = {name: getattr(source, name) for name in sql.COURSE_FIELDS}
             values["title"] = chosen or source.title
@@ -308,7 +320,7 @@ class CatalogService:
                         )
                     )
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await tx.execute(sql.ADD_COURSE, id=course_id, viewer_id=instructor_id, copied_from=None, **fields)
             await tx.execute(sql.ADD_INSTRUCTOR, course_id=course_id, user_id=instructor_id, position=1)
             await tx.execute_many(sql.ADD_MODULE, modules)
@@ -322,7 +334,7 @@ class CatalogService:
         """Add a module at the end. Raises: NotFound, Forbidden, Invalid, Conflict (TOO_MANY)."""
         self.viewer.require(Action.EDIT_COURSES)
         title, description = _titled(title, description)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id)
             present = await tx.all(sql.MODULE_PLACES, id=course_id)
             _room(len(present), rules.MODULES)
@@ -339,7 +351,7 @@ class CatalogService:
     ) -> ModuleRow:
         """Change a module's title or description. Raises: NotFound, Forbidden, Invalid, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id))
             module = await tx.one(sql.MODULE, "module", id=module_id)
             _fresh(module.version, expected_version)
@@ -352,7 +364,7 @@ class CatalogService:
     async def delete_module(self, module_id: UUID) -> UUID:
         """Take a module and its lessons away. Raises: NotFound, Forbidden."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
             await self._own_course(tx, course_id)
             await tx.execute(sql.DELETE_MODULE, id=module_id)
@@ -369,7 +381,7 @@ class CatalogService:
         Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id, expected_version)
             check = Checks()
             present = await tx.all(sql.MODULE_PLACES, id=course_id)
@@ -395,7 +407,7 @@ class CatalogService:
         fields = {**LESSON_DEFAULTS, **rules.lesson_fields(check, {"title": "", **given})}
         content = _block_rows(check, lesson_id, blocks)
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
             await self._own_course(tx, course_id)
             present = [row for row in await tx.all(sql.LESSON_PLACES, id=course_id) if row.parent_id == module_id]
@@ -425,7 +437,7 @@ class CatalogService:
         clean = rules.lesson_fields(check, given)
         content = _block_rows(check, lesson_id, blocks or ())
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, await tx.one(sql.COURSE_OF_LESSON, "lesson", id=lesson_id))
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
             _fresh(lesson.version, expected_version)
@@ -444,7 +456,7 @@ class CatalogService:
     async def delete_lesson(self, lesson_id: UUID) -> UUID:
         """Take a lesson away; it no longer counts for anybody's percentage. Raises: NotFound, Forbidden."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course_id = await tx.one(sql.COURSE_OF_LESSON, "lesson", id=lesson_id)
             await self._own_course(tx, course_id)
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
@@ -467,7 +479,7 @@ class CatalogService:
         Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT, TOO_MANY).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course_id = await tx.one(sql.COURSE_OF_MODULE, "module", id=module_id)
             await self._own_course(tx, course_id, expected_version)
             places = await tx.all(sql.LESSON_PLACES, id=course_id)

@@ -47,7 +47,7 @@ async def olx(
         found = await TenantService(made.database).get(tenant)
         if not dry_run:
             with err.status("Writing the course"):
-                course_id = await import_olx(made.database, found, instructor, course)
+                course_id = await import_olx(made.database, made.changes, found, instructor, course)
     _report(course, course_id=str(course_id) if course_id else None, as_json=as_json)
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import structlog
@@ -21,9 +22,15 @@ Message = dict[str, Any]
 log = structlog.get_logger(__name__)
 
 
-async def announce(tx: Tx, kind: str, identifier: object) -> None:
-    """Tell every process, when this transaction commits, that something they may remember has changed."""
-    await tx.scalar(NOTIFY, message=orjson.dumps({"kind": kind, "id": str(identifier)}).decode())
+async def announce(tx: Tx, kind: str, identifier: object) -> str:
+    """Tell every process, when this transaction commits, that something they may remember has changed.
+
+    Every announcement carries a mark of its own, which is returned. All processes hear all marks in the order of the
+    commits, and only after what was committed can be read.
+    """
+    mark = uuid4().hex
+    await tx.scalar(NOTIFY, message=orjson.dumps({"kind": kind, "id": str(identifier), "mark": mark}).decode())
+    return mark
 
 
 class Listener:

@@ -122,12 +122,12 @@ async def _load_tenant(platform: Platform, slug: str) -> None:
     users = {person.role: await _add_person(platform, tenant, person) for person in people[1:]}
     db = Operation(platform.database, tenant.handle)
     teacher = Viewer(users[Role.INSTRUCTOR], tenant.id, None, Role.INSTRUCTOR)
-    catalog = CatalogService(db, teacher)
+    catalog = CatalogService(db, teacher, platform.changes)
     made = [await catalog.write_outline(outline, users[Role.INSTRUCTOR]) for outline in COURSES]
     for course_id in made:
         await catalog.publish_course(course_id)
     student = Viewer(users[Role.STUDENT], tenant.id, None, Role.STUDENT)
-    await LearningService(db, student).enroll(made[1])
+    await LearningService(db, student, platform.changes).enroll(made[1])
 
 
 async def _add_person(platform: Platform, tenant: Tenant, person: DemoPerson) -> UUID:
