@@ -30,10 +30,13 @@ with running_valkey(valkey_program(), Path(sys.argv[1]), megabytes=8) as url:
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another process that has started a server in the same folder."""
-    process = subprocess.Popen([sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     yield process
-    process.kill()
+    process.send_signal(signal.SIGINT)
     process.communicate()
+    assert not list(tmp_path.glob("run-*")), "a server was left running"
 
 
 def address(owner: subprocess.Popen[str]) -> str:
