@@ -91,7 +91,10 @@ class PublicOperation:
                 return None
         known = {name: given[name] for name in self.variables if name in given}
         text = self.text.copy()
-        text.update(orjson.dumps(known, option=orjson.OPT_SORT_KEYS))
+        try:
+            text.update(orjson.dumps(known, option=orjson.OPT_SORT_KEYS))
+        except orjson.JSONEncodeError:  # nested deeper than is written, though not than is read
+            return None
         digest: str = text.hexdigest()
         return digest
 

@@ -135,6 +135,17 @@ async def test_errors_are_never_kept(here: World, monkeypatch: pytest.MonkeyPatc
     assert hits(here) == before
 
 
+async def test_variables_that_are_nested_too_deeply_are_the_executors_to_refuse(
+    here: World, application: Application
+) -> None:
+    deep: Any = 1
+    for _ in range(300):
+        deep = [deep]
+    off = await through(application, here).post(CATALOGUE, as_=Role.STUDENT, n=deep)
+    on = await here.post(CATALOGUE, as_=Role.STUDENT, n=deep)
+    assert [error["message"] for error in on["errors"]] == [error["message"] for error in off["errors"]]
+
+
 async def test_the_language_of_the_reader_makes_no_difference(here: World) -> None:
     await here.course("Química")
     await here.send(CATALOGUE, as_=Role.STUDENT)
