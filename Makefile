@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BENCH_STAMP := $(VENV)/.installed-bench
 EXTRAS ?= embedded,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check lint types contracts cover sdl demo worker web clean
+.PHONY: help serve test check lint types contracts cover sdl demo worker bench web clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -16,6 +17,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $(STAMP)
+
+$(BENCH_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[$(EXTRAS),bench]'
+	@touch $(BENCH_STAMP)
 
 serve: $(STAMP) ## Install, start PostgreSQL, migrate, load the demo tenants, serve on http://127.0.0.1:8000
 	@$(BIN)/python -m app serve --demo
@@ -46,6 +51,9 @@ demo: $(STAMP) ## Load the demo tenants
 
 worker: $(STAMP) ## Run the job worker alone
 	$(BIN)/python -m app worker
+
+bench: $(BENCH_STAMP) ## How fast, beside others; writes benchmarks/RESULTS.md; options: make bench ARGS="--rounds 5 --growth"
+	@$(BIN)/python -m benchmarks --write $(ARGS)
 
 web: ## Build GraphiQL (needs Node 20+)
 	cd web && npm ci && npm run build

@@ -4,83 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 from jose import jwt
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg.conninfo import make_conninfo
-from psycopg.rows import args_row, tuple_row
 
 from app.db.ids import new_id
 from app.db.setup import migrate_control
+from app.identity.tokens import AccessTokens
 from app.platform import Platform, database_config
 from app.settings import Settings
+from app.tenancy.records import Tenant
 from benchmarks.operations import Learner, School
+from benchmarks.progress import Progress
 
 PEER_DATABASE = "lms"
 SECRET = "bench-secret-bench-secret-bench-secret-0123"  # noqa: S105 -- of nothing but the benchmark
+TOKEN_MINUTES = 24 * 60  # a run may take longer than an ordinary token lives
 LEARNERS = 5  # who ask, per tenant
+AT_ONCE = 2  # one tenant is founded while another is filled
 
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """How much there is."""
-
-    tenants: int = 20
-    courses: int = 60
-    modules: int = 5
-    lessons: int = 8
-    users: int = 300
-
-
-FILL = """
-CREATE TEMP TABLE bench_people ON COMMIT DROP AS
-  SELECT gen_random_uuid() AS id, '{slug}-u' || n || '@bench.test' AS email, 'User ' || n AS full_name,
-         CASE WHEN n <= greatest(1, {users} / 30) THEN 'instructor' ELSE 'student' END AS role, n
-  FROM generate_series(1, {users}) n;
-INSERT INTO control.users (id, email, full_name, locale, email_verified_at) SELECT id, email, full_name, 'es', now() FROM bench_people;
-INSERT INTO control.memberships (user_id, tenant_id, role, status) SELECT id, '{tenant}', role, 'active' FROM bench_people;
-INSERT INTO members (user_id, email, full_name, role, status, locale, email_verified_at)
-  SELECT id, email, full_name, role, 'active', 'es', now() FROM bench_people;
-INSERT INTO courses (id, title, description, category, level, created_by, published_at, created_at)
-  SELECT gen_random_uuid(), 'Course ' || k, repeat('Lorem ipsum dolor ', 20), 'cat' || k % 5, 'beginner', p.id,
-         now() - k * interval '1 hour', now() - k * interval '1 hour'
-  FROM generate_series(1, {courses}) k
-  JOIN bench_people p ON p.n = 1 + k % (SELECT count(*) FROM bench_people WHERE role = 'instructor');
-INSERT INTO course_instructors (course_id, user_id, position) SELECT id, created_by, 1 FROM courses;
-INSERT INTO modules (id, course_id, title, position)
-  SELECT gen_random_uuid(), c.id, 'Module ' || n, n FROM courses c, generate_series(1, {modules}) n;
-INSERT INTO lessons (id, course_id, module_id, title, position)
-  SELECT gen_random_uuid(), m.course_id, m.id, 'Lesson ' || n, n FROM modules m, generate_series(1, {lessons}) n;
-INSERT INTO enrollments (id, course_id, user_id, status, enrolled_at)
-  SELECT gen_random_uuid(), c.id, p.id, 'active', now() - interval '30 days'
-  FROM bench_people p JOIN (SELECT id, row_number() OVER (ORDER BY published_at) AS n FROM courses) c ON (p.n + c.n) % 6 = 0
-  WHERE p.role = 'student';
-INSERT INTO lesson_progress (enrollment_id, lesson_id, course_id, user_id, percent, position_seconds, position_at,
-                             started_at, completed_at)
-  SELECT e.id, l.id, e.course_id, e.user_id, 100, 300, now() - interval '1 day', now() - interval '1 day', now() - interval '1 day'
-  FROM enrollments e JOIN modules m ON m.course_id = e.course_id AND m.position <= 2
-  JOIN lessons l ON l.module_id = m.id AND l.position <= 4;
-INSERT INTO course_reviews (course_id, user_id, rating)
-  SELECT course_id, user_id, 1 + (random() * 4)::int FROM enrollments WHERE random() < 0.3
-"""
-
-PEER_TABLES = """
-CREATE TABLE users (id uuid PRIMARY KEY, email text UNIQUE, full_name text, role text);
-CREATE TABLE courses (id uuid PRIMARY KEY, title text, description text, instructor_id uuid REFERENCES users, category text,
-                      level text, is_published bool, created_at timestamptz);
-CREATE TABLE modules (id uuid PRIMARY KEY, course_id uuid REFERENCES courses, title text, position int);
-CREATE TABLE lessons (id uuid PRIMARY KEY, module_id uuid REFERENCES modules, title text, position int, duration_s int);
-CREATE TABLE enrollments (id uuid PRIMARY KEY, user_id uuid REFERENCES users, course_id uuid REFERENCES courses, status text,
-                          UNIQUE (user_id, course_id));
-CREATE TABLE lesson_progress (user_id uuid REFERENCES users, lesson_id uuid REFERENCES lessons, completed_at timestamptz,
-                              position_s int, PRIMARY KEY (user_id, lesson_id));
-CREATE TABLE reviews (id uuid PRIMARY KEY DEFAULT gen_random_uuid(), course_id uuid REFERENCES courses, user_id uuid, rating int);
-CREATE INDEX ON modules (course_id); CREATE INDEX ON lessons (module_id); CREATE INDEX ON enrollments (course_id);
-CREATE INDEX ON reviews (course_id); CREATE INDEX ON courses (created_at DESC, id)
-"""
+FILL = (Path(__file__).parent / "fill.sql").read_text()
+PEER_TABLES = (Path(__file__).parent / "peer.sql").read_text()
+FILLED = "members, courses, course_instructors, modules, lessons, enrollments, lesson_progress, course_reviews"
 # What a peer's table is made of here.
 COPIES = {
     "users": "SELECT user_id, email, full_name, role FROM members WHERE email LIKE '%@bench.test'",
@@ -97,113 +48,159 @@ SELECT chosen.user_id, chosen.courses,
 FROM (SELECT user_id, array_agg(course_id ORDER BY course_id) AS courses
       FROM enrollments GROUP BY user_id ORDER BY user_id LIMIT %s) chosen
 """
+SESSIONS = """
+INSERT INTO control.sessions (id, user_id, tenant_id, last_used_at, expires_at)
+SELECT id, user_id, %s, now(), now() + interval '2 days' FROM unnest(%s::uuid[], %s::uuid[]) AS one (id, user_id)
+"""
 
 
-async def load(settings: Settings, dsn: str, size: Size, *, peers: bool, say: Callable[[str], None]) -> list[School]:
-    """Make and fill the tenants; returns them with those who will ask."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much there is."""
+
+    tenants: int = 20
+    courses: int = 60
+    modules: int = 5
+    lessons: int = 8
+    users: int = 300
+
+
+@dataclass(slots=True)
+class Data:
+    """The tenants in order, and the seconds that founding each took (roles, schema, migrations, administrator)."""
+
+    schools: list[School] = field(default_factory=list)
+    founding: list[float] = field(default_factory=list)
+
+    @property
+    def seconds_per_tenant(self) -> float:
+        return sum(self.founding) / max(1, len(self.founding))
+
+
+async def load(settings: Settings, dsn: str, size: Size, progress: Progress, *, peers: bool) -> Data:
+    """Make and fill the tenants; ``peers`` also copies their rows into the other contenders' database."""
     await migrate_control(database_config(settings, dsn))
+    async with _platform(settings, dsn) as platform:
+        if peers:
+            await _make_peer_database(dsn)
+        loader = _Loader(platform, dsn, size, peers=peers)
+        with progress.steps(
+            f"loading {size.courses} courses and {size.users} members into each tenant", size.tenants
+        ) as step:
+            numbers = iter(range(1, size.tenants + 1))
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(AT_ONCE):
+                    tasks.create_task(loader.work(numbers, step))
+    loader.data.schools.sort(key=lambda school: school.slug)
+    return loader.data
+
+
+class _Loader:
+    """Makes tenants with connections of its own, which it keeps."""
+
+    def __init__(self, platform: Platform, dsn: str, size: Size, *, peers: bool) -> None:
+        self._platform = platform
+        self._dsn = dsn
+        self._size = size
+        self._peers = peers
+        settings = platform.settings
+        self._tokens = AccessTokens(SECRET, issuer=settings.jwt_issuer, minutes=TOKEN_MINUTES)
+        self._founding = asyncio.Lock()  # one at a time: founding begins with a sweep of whatever is half made
+        self.data = Data()
+
+    async def work(self, numbers: Iterator[int], step: Callable[[], None]) -> None:
+        """Make tenants as long as there are numbers."""
+        async with await AsyncConnection.connect(self._dsn, autocommit=True) as owner:
+            for number in numbers:
+                self.data.schools.append(await self._school(owner, number))
+                step()
+
+    async def _school(self, owner: AsyncConnection, number: int) -> School:
+        slug, schema = f"bench{number:04d}", f"tenant_{number:04d}"
+        async with self._founding:
+            began = time.monotonic()
+            tenant = await self._platform.founder.found(
+                slug=slug, name=slug.title(), admin_email=f"admin@{slug}.bench.example", admin_name="Admin"
+            )
+            self.data.founding.append(time.monotonic() - began)
+        path = sql.SQL("SET search_path = {}, extensions").format(sql.Identifier(tenant.schema_name))
+        await owner.execute(path)
+        async with owner.transaction():
+            await owner.execute(self._fill(slug, tenant))
+        # Otherwise autovacuum would do it while servers are measured.
+        await owner.execute(f"VACUUM (ANALYZE) {FILLED}".encode())
+        if self._peers:
+            await self._copy(owner, schema)
+        return School(slug, schema, tenant.id_mask, await self._learners(owner, tenant, schema))
+
+    def _fill(self, slug: str, tenant: Tenant) -> sql.Composed:
+        size = self._size
+        values = {
+            "slug": slug, "tenant": tenant.id, "users": size.users, "courses": size.courses, "modules": size.modules,
+            "lessons": size.lessons,
+        }  # fmt: skip
+        return sql.SQL(FILL).format(**{name: sql.Literal(value) for name, value in values.items()})
+
+    async def _learners(self, owner: AsyncConnection, tenant: Tenant, schema: str) -> list[Learner]:
+        rows = await (await owner.execute(LEARNER, [LEARNERS])).fetchall()
+        sessions = [new_id() for _ in rows]
+        await owner.execute(SESSIONS, [tenant.id, sessions, [row[0] for row in rows]])
+        return [
+            Learner(
+                user_id,
+                self._tokens.issue(user_id=user_id, tenant_id=tenant.id, session_id=session_id),
+                _peer_token(user_id, schema),
+                courses[:5],
+                lessons,
+            )
+            for session_id, (user_id, courses, lessons) in zip(sessions, rows, strict=True)
+        ]
+
+    async def _copy(self, owner: AsyncConnection, schema: str) -> None:
+        async with await AsyncConnection.connect(_peer_dsn(self._dsn), autocommit=True) as peer:
+            name = sql.Identifier(schema)
+            await peer.execute(sql.SQL("CREATE SCHEMA {}; SET search_path = {}").format(name, name))
+            await peer.execute(PEER_TABLES.encode())
+            for table, query in COPIES.items():
+                async with (
+                    owner.cursor() as source,
+                    peer.cursor() as target,
+                    source.copy(f"COPY ({query}) TO STDOUT".encode()) as reading,
+                    target.copy(f"COPY {table} FROM STDIN".encode()) as writing,
+                ):
+                    async for chunk in reading:
+                        await writing.write(chunk)
+                await peer.execute(f"VACUUM (ANALYZE) {table.partition(' ')[0]}".encode())
+            await peer.execute("INSERT INTO control.tenants (schema_name) VALUES (%s)", [schema])
+
+
+@asynccontextmanager
+async def _platform(settings: Settings, dsn: str) -> AsyncIterator[Platform]:
     platform = Platform(settings, dsn)
     await platform.open()
     await platform.queue.open_async()
     try:
-        async with await AsyncConnection.connect(dsn, autocommit=True) as owner:
-            peer = await _peer_database(dsn) if peers else None
-            schools = []
-            for number in range(1, size.tenants + 1):
-                schools.append(await _school(platform, owner, peer, number, size))
-                if number % 20 == 0 or number == size.tenants:
-                    say(f"{number} of {size.tenants} tenants loaded")
-            await owner.execute("ANALYZE")
-            if peer is not None:
-                await peer.execute("ANALYZE")
-                await peer.close()
+        yield platform
     finally:
         await platform.queue.close_async()
         await platform.close()
-    return schools
 
 
-async def _school(
-    platform: Platform, owner: AsyncConnection, peer: AsyncConnection | None, number: int, size: Size
-) -> School:
-    slug, schema = f"bench{number:04d}", f"tenant_{number:03d}"
-    tenant = await platform.founder.found(
-        slug=slug, name=slug.title(), admin_email=f"admin@{slug}.bench.example", admin_name="Admin", password=None
-    )
-    await owner.execute(f'SET search_path = "{tenant.schema_name}", extensions'.encode())
-    async with owner.transaction():
-        await owner.execute(
-            FILL.format(
-                slug=slug, tenant=tenant.id, users=size.users, courses=size.courses, modules=size.modules,
-                lessons=size.lessons,
-            ).encode()
-        )  # fmt: skip
-    if peer is not None:
-        await _copy(owner, peer, schema)
-    learners = []
-    async with owner.cursor(row_factory=tuple_row) as cursor:
-        await cursor.execute(LEARNER.encode(), [LEARNERS])
-        for user_id, courses, lessons in await cursor.fetchall():
-            learners.append(await _learner(platform, owner, tenant.id, schema, user_id, courses, lessons))
-    return School(slug, schema, tenant.id_mask, learners)
-
-
-async def _learner(
-    platform: Platform, owner: AsyncConnection, tenant_id: UUID, schema: str, user_id: UUID, courses: list[UUID],
-    lessons: list[UUID],
-) -> Learner:  # fmt: skip
-    session_id = new_id()
-    await owner.execute(
-        """INSERT INTO control.sessions (id, user_id, tenant_id, last_used_at, expires_at)
-           VALUES (%s, %s, %s, now(), now() + interval '1 day')""",
-        [session_id, user_id, tenant_id],
-    )
-    token = platform.tokens.issue(user_id=user_id, tenant_id=tenant_id, session_id=session_id)
+def _peer_token(user_id: UUID, schema: str) -> str:
     now = int(time.time())
-    claims = {"sub": str(user_id), "tenant_id": schema, "role": "student", "iat": now, "exp": now + 86_400}
-    return Learner(user_id, token, jwt.encode(claims, SECRET, "HS256"), courses[:5], lessons)
+    claims = {
+        "sub": str(user_id), "tenant_id": schema, "role": "student", "iat": now, "exp": now + TOKEN_MINUTES * 60,
+    }  # fmt: skip
+    return str(jwt.encode(claims, SECRET, "HS256"))
 
 
-async def _peer_database(dsn: str) -> AsyncConnection:
+def _peer_dsn(dsn: str) -> str:
+    return make_conninfo(dsn, dbname=PEER_DATABASE)
+
+
+async def _make_peer_database(dsn: str) -> None:
     async with await AsyncConnection.connect(dsn, autocommit=True) as owner:
         await owner.execute(f"CREATE DATABASE {PEER_DATABASE}".encode())
-    peer = await AsyncConnection.connect(make_conninfo(dsn, dbname=PEER_DATABASE), autocommit=True)
-    await peer.execute(
-        b"CREATE SCHEMA control; CREATE TABLE control.tenants (schema_name text, status text DEFAULT 'active')"
-    )
-    return peer
-
-
-async def _copy(owner: AsyncConnection, peer: AsyncConnection, schema: str) -> None:
-    await peer.execute(f'CREATE SCHEMA "{schema}"; SET search_path = "{schema}"'.encode())
-    await peer.execute(PEER_TABLES.encode())
-    for table, query in COPIES.items():
-        async with (
-            owner.cursor() as source,
-            peer.cursor() as target,
-            source.copy(f"COPY ({query}) TO STDOUT".encode()) as reading,
-            target.copy(f"COPY {table} FROM STDIN".encode()) as writing,
-        ):
-            async for chunk in reading:
-                await writing.write(chunk)
-    await peer.execute("INSERT INTO control.tenants (schema_name) VALUES (%s)", [schema])
-
-
-async def peaks(dsn: str) -> float:
-    """The largest client backend of the platform's runtime logins: proportional memory in MB."""
-    async with await AsyncConnection.connect(dsn) as owner, owner.cursor(row_factory=args_row(int)) as cursor:
-        await cursor.execute(
-            "SELECT pid FROM pg_stat_activity WHERE usename LIKE '%%_auth' AND backend_type = 'client backend'"
-        )
-        found = [await asyncio.to_thread(private_mb, pid) for pid in await cursor.fetchall()]
-    return max(found, default=0.0)
-
-
-def private_mb(pid: int) -> float:
-    """Memory of a process without its share of the shared buffers, MB: private pages only."""
-    total = 0
-    with open(f"/proc/{pid}/smaps_rollup") as lines:
-        for line in lines:
-            if line.startswith(("Private_Clean", "Private_Dirty")):
-                total += int(line.split()[1])
-    return total / 1024
+    async with await AsyncConnection.connect(_peer_dsn(dsn), autocommit=True) as peer:
+        await peer.execute("CREATE SCHEMA control")
+        await peer.execute("CREATE TABLE control.tenants (schema_name text, status text DEFAULT 'active')")

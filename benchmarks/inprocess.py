@@ -7,10 +7,9 @@ import gc
 import time
 from inspect import isawaitable
 from statistics import median
-from typing import Any
 
 import strawberry
-from graphql import execute, parse
+from graphql import DocumentNode, ExecutionResult, execute, parse
 
 from schema.execution import batch, compiled
 
@@ -62,53 +61,46 @@ class Query:
 
 
 BIG = "{ courses(first: 20) { id title modules { id title position lessons { id title position } } } }"
-SMALL = "{ hello }"
+SHAPES = {"q4": (BIG, 15), "one_field": ("{ hello }", 300)}  # operation, executions a round
+ROUNDS = 7
 
 
-async def _run(schema: strawberry.Schema, document: Any) -> Any:
-    result: Any = execute(schema._schema, document, executor_class=schema.execution_context_class)
+async def _run(schema: strawberry.Schema, document: DocumentNode) -> ExecutionResult:
+    result = execute(schema._schema, document, executor_class=schema.execution_context_class)
     return await result if isawaitable(result) else result
 
 
-async def _times(schema: strawberry.Schema, query: str, rounds: int) -> list[float]:
-    document = parse(query)
+async def _median(schema: strawberry.Schema, document: DocumentNode, times: int) -> float:
     found = []
-    for _ in range(rounds):
-        began = time.perf_counter()
+    for _ in range(times):
+        began = time.process_time()
         result = await _run(schema, document)
-        found.append(time.perf_counter() - began)
+        found.append(time.process_time() - began)
         if result.errors:
             raise RuntimeError(str(result.errors))
-    return found
+    return median(found)
 
 
-async def _ratio(query: str, rounds: int) -> dict[str, float]:
+async def _compare(query: str, times: int) -> dict[str, float]:
+    document = parse(query)
     stock, fast = strawberry.Schema(Query), strawberry.Schema(Query, execution_context_class=compiled())
-    first, second = [(await _run(each, parse(BIG))).data for each in (stock, fast)]
-    if first != second:
+    if (await _run(stock, document)).data != (await _run(fast, document)).data:
         raise RuntimeError("the executors disagree")
-    slow_times, fast_times = [], []
-    gc.freeze()
-    for _ in range(7):
-        slow_times.append(median(await _times(stock, query, rounds)))
-        fast_times.append(median(await _times(fast, query, rounds)))
+    gc.collect()
+    gc.freeze()  # or the stock executor, which allocates more, would pay for walking all that is imported here
+    pairs = [(await _median(stock, document, times), await _median(fast, document, times)) for _ in range(ROUNDS)]
     gc.unfreeze()
-    ratio = median(slow / fast for slow, fast in zip(slow_times, fast_times, strict=True))
     return {
-        "ratio": round(ratio, 2),
-        "stock_ms": round(median(slow_times) * 1000, 4),
-        "compiled_ms": round(median(fast_times) * 1000, 4),
+        "ratio": round(median(slow / quick for slow, quick in pairs), 2),
+        "stock_ms": round(median(slow for slow, _ in pairs) * 1000, 4),
+        "compiled_ms": round(median(quick for _, quick in pairs) * 1000, 4),
     }
 
 
-def executor_ratio() -> dict[str, dict[str, float]]:
-    """Stock time over compiled time for both shapes; medians of alternating rounds."""
+def executor() -> dict[str, dict[str, float]]:
+    """Stock over compiled CPU time for both shapes (no other process shows in it); medians of alternating rounds."""
 
-    async def both() -> dict[str, dict[str, float]]:
-        return {"q4": await _ratio(BIG, 15), "one_field": await _ratio(SMALL, 300)}
+    async def all_shapes() -> dict[str, dict[str, float]]:
+        return {name: await _compare(query, times) for name, (query, times) in SHAPES.items()}
 
-    return asyncio.run(both())
-
-
-if __name__ == "__main__":
-    print(executor_ratio())
+    return asyncio.run(all_shapes())

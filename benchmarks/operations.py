@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+
+from benchmarks.client import EVENT, MOMENT
 
 NAMES = ("Q1", "Q2", "Q3", "Q4", "M1")
 MIX = {"Q1": 10, "Q2": 35, "Q3": 35, "Q4": 5, "M1": 15}  # percent
@@ -33,6 +34,7 @@ PEER = {
     " positionS: $positionS) { id completedAt } }",
 }
 QUERIES = {"app": APP, "peer": PEER}
+NUMBERS = {"positionS", "averageRating"}  # whole for some servers, with a fraction for others
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ def headers(dialect: str, school: School, learner: Learner) -> dict[str, str]:
 def body(dialect: str, name: str, school: School, learner: Learner, turn: int) -> dict[str, Any]:
     """The body of a request; ``turn`` chooses among a learner's courses and lessons.
 
-    The event of M1 holds the words EVENT and MOMENT, which every request replaces by something new.
+    The event of M1 holds the client's EVENT and MOMENT, which every request replaces by something new.
     """
     text = QUERIES[dialect][name]
     variables: dict[str, Any] = {}
@@ -86,10 +88,10 @@ def body(dialect: str, name: str, school: School, learner: Learner, turn: int) -
             variables = {"id": str(course)}
         case "app", "M1":
             event = {
-                "clientEventId": "EVENT",
+                "clientEventId": EVENT,
                 "lessonId": school.shown("lsn", lesson),
                 "kind": "POSITION",
-                "occurredAt": "MOMENT",
+                "occurredAt": MOMENT,
                 "positionSeconds": 10 + turn,
             }
             variables = {"input": {"events": [event]}}
@@ -140,5 +142,5 @@ def _plain(value: Any) -> Any:
     return value
 
 
-NUMBERS = {"positionS", "averageRating"}
-_number: Callable[[Any], Any] = lambda value: None if value is None else round(float(value), 9)  # noqa: E731
+def _number(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 9)

@@ -10,24 +10,34 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import httpx
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from app.settings import Settings
 from benchmarks.data import PEER_DATABASE, SECRET
+from benchmarks.processes import SERVER, family, on
 
 ROOT = Path(__file__).parents[1]
 PEERS = ROOT.parent / "shared" / "peers" / "servers"
-UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--loop", "uvloop", "--http", "httptools", "--no-access-log")
+KNOWN = ("app", "typical", "ceiling", "mercurius")
+NODE = frozenset({"mercurius"})  # optional: they need that folder, Node, and npm's packages
+UVICORN = (
+    "-m", "uvicorn", "--host", "127.0.0.1", "--loop", "uvloop", "--http", "httptools", "--no-access-log",
+    "--no-server-header", "--no-proxy-headers",
+)  # fmt: skip
+START_SECONDS = 60
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(slots=True)
 class Server:
-    """A running contender. ``processes`` are all that serve; ``dialect`` is the one its clients speak."""
+    """A running contender. ``dialect`` is the one that its clients speak, ``app`` or ``peer``."""
 
     name: str
     port: int
@@ -40,20 +50,20 @@ class Server:
         return f"http://127.0.0.1:{self.port}/graphql"
 
     def pids(self) -> list[int]:
-        """The process and its children."""
-        children = subprocess.run(["pgrep", "-P", str(self.process.pid)], capture_output=True, text=True, check=False)
-        return [self.process.pid, *map(int, children.stdout.split())]
+        """The process and its workers."""
+        return family(self.process.pid)
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """The database that servers use, by the owner's DSN and, for counting, by the address of a proxy."""
+    """The database that servers use (the owner's DSN), a folder for files, and this platform's settings."""
 
     dsn: str
     folder: Path
     environment: dict[str, str] = field(default_factory=dict)
 
     def at(self, database: str | None = None, port: int | None = None) -> str:
+        """The DSN of a database; with ``port``, by way of the proxy that listens there."""
         changes = {}
         if database:
             changes["dbname"] = database
@@ -61,10 +71,10 @@ class Where:
             changes |= {"host": "127.0.0.1", "port": str(port)}
         return make_conninfo(self.dsn, **changes)
 
-    def url(self, port: int | None = None) -> str:
-        """The peers' database as SQLAlchemy wants it."""
-        parts = conninfo_to_dict(self.at(PEER_DATABASE, port))
-        return f"postgresql+psycopg://{parts['user']}@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
+    def postgres(self) -> list[int]:
+        """PostgreSQL's processes, as they are now."""
+        [pidfile] = self.folder.rglob("postmaster.pid")
+        return family(int(pidfile.read_text().split()[0]))
 
 
 def free_port() -> int:
@@ -75,45 +85,45 @@ def free_port() -> int:
         return port
 
 
-def available(name: str) -> str | None:
-    """Why a contender cannot run here; None when it can."""
-    if name != "mercurius":
+def missing(name: str, folder: Path) -> str | None:
+    """Why a contender cannot run here; None when it can. Installs what it needs into ``folder``."""
+    if name not in NODE:
         return None
-    if not PEERS.exists():
+    if not (PEERS / name).is_dir():
         return "the folder of peers is not there"
-    return None if shutil.which("node") and shutil.which("npm") else "no Node here"
+    if not (shutil.which("node") and shutil.which("npm")):
+        return "no Node here"
+    target = folder / name
+    shutil.copytree(PEERS / name, target)
+    # Its code names a database; here it is the one of this run, by libpq's variables.
+    source = re.sub(r"connectionString: .*?, max:", "max:", (target / "server.js").read_text())
+    (target / "server.js").write_text(source)
+    command = ["npm", "install", "--no-audit", "--no-fund", "--silent"]
+    done = subprocess.run(command, cwd=target, check=False, stdout=subprocess.DEVNULL)
+    return "its packages could not be installed" if done.returncode else None
 
 
 @contextmanager
 def running(
-    name: str, where: Where, *, core: str | None = "0", workers: int = 1, proxy: int | None = None
+    name: str,
+    where: Where,
+    *,
+    cores: frozenset[int] = SERVER,
+    workers: int = 1,
+    proxy: int | None = None,
+    more: Mapping[str, str] = NOTHING,
 ) -> Iterator[Server]:
-    """Start a contender and wait until it answers; stop it at the end."""
+    """Start a contender and wait until it answers; stop it at the end. ``more`` are settings of this platform.
+
+    Raises RuntimeError with the end of its log when it does not start.
+    """
     port = free_port()
-    environment = {**os.environ, "JWT_SECRET": SECRET, "PYTHONPATH": str(ROOT), **where.environment}
-    folder = ROOT
-    peer = where.at(PEER_DATABASE, proxy)
-    if name == "app":
-        command = [sys.executable, *UVICORN, "--port", str(port), "--workers", str(workers), "--factory"]
-        command.append("benchmarks.contenders.platform:make")
-        environment["DATABASE_URL"] = where.at(None, proxy)
-    elif name in {"typical", "ceiling"}:
-        command = [sys.executable, *UVICORN, "--port", str(port), f"benchmarks.contenders.{name}:app"]
-        environment |= {"PEER_DSN": peer, "PEER_URL": where.url(proxy)}
-    else:
-        folder = installed(name, where.folder)
-        command = ["node", "server.js"]
-        parts = conninfo_to_dict(peer)
-        environment |= {
-            "PORT": str(port), "NODE_ENV": "production", "PGPORT": str(parts["port"]), "PGHOST": str(parts["host"]),
-            "PGUSER": str(parts["user"]), "PGDATABASE": PEER_DATABASE, "PGOPTIONS": "-c timezone=UTC",
-        }  # fmt: skip
-    pinned = ["taskset", "-c", core, *command] if core is not None and shutil.which("taskset") else command
+    command, environment = _command(name, where, port, workers, proxy)
     log = where.folder / f"{name}-{port}.log"
-    with log.open("wb") as output:
+    with log.open("wb") as output, on(cores):
         process = subprocess.Popen(
-            pinned, cwd=folder, env=environment, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
-            start_new_session=True,
+            command, cwd=where.folder / name if name in NODE else where.folder, env={**environment, **more},
+            stdout=output, stderr=output, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
     server = Server(name, port, "app" if name == "app" else "peer", process, log)
     try:
@@ -129,51 +139,36 @@ def running(
                 process.wait()
 
 
+def _command(name: str, where: Where, port: int, workers: int, proxy: int | None) -> tuple[list[str], dict[str, str]]:
+    """What to run, and its whole environment: of ours all but the platform's settings, which this run decides."""
+    ours = {key: value for key, value in os.environ.items() if key.lower() not in Settings.model_fields}
+    if "REDIS_URL" in os.environ:
+        ours["REDIS_URL"] = os.environ["REDIS_URL"]  # the cache's server is the machine's to name
+    environment = {**ours, "JWT_SECRET": SECRET, "PYTHONPATH": str(ROOT)}
+    peer = where.at(PEER_DATABASE, proxy)
+    parts = conninfo_to_dict(peer)
+    if name == "app":
+        command = [sys.executable, *UVICORN, "--port", str(port), "--workers", str(workers), "--factory"]
+        environment |= {"DATABASE_URL": where.at(None, proxy), **where.environment}
+        return [*command, "benchmarks.contenders.platform:make"], environment
+    if name in NODE:
+        environment |= {
+            "PORT": str(port), "NODE_ENV": "production", "PGPORT": str(parts["port"]), "PGHOST": str(parts["host"]),
+            "PGUSER": str(parts["user"]), "PGDATABASE": PEER_DATABASE, "PGOPTIONS": "-c timezone=UTC",
+        }  # fmt: skip
+        return ["node", "server.js"], environment
+    url = f"postgresql+psycopg://{parts['user']}@/{parts['dbname']}?host={parts['host']}&port={parts['port']}"
+    environment |= {"PEER_DSN": peer, "PEER_URL": url}
+    return [sys.executable, *UVICORN, "--port", str(port), f"benchmarks.contenders.{name}:app"], environment
+
+
 def _wait(server: Server) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if server.process.poll() is not None:
-            break
+    until = time.monotonic() + START_SECONDS
+    while time.monotonic() < until and server.process.poll() is None:
         try:
-            httpx.get(server.url, timeout=1)
+            httpx.get(server.url, timeout=1, trust_env=False)
         except httpx.TransportError:
             time.sleep(0.1)
         else:
             return
     raise RuntimeError(f"{server.name} did not start:\n{server.log.read_text()[-2000:]}")
-
-
-def installed(name: str, folder: Path) -> Path:
-    """A copy of a Node peer with its packages."""
-    target = folder / name
-    if not target.exists():
-        shutil.copytree(PEERS / name, target)
-        # Its code names a database; here it is the one of this run, by libpq's variables.
-        source = re.sub(r"connectionString: .*?, max:", "max:", (target / "server.js").read_text())
-        (target / "server.js").write_text(source)
-        subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=target, check=True, stdout=2)
-    return target
-
-
-def ticks(pids: list[int]) -> float:
-    """CPU seconds that processes have used."""
-    total = 0
-    for pid in pids:
-        try:
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-        except OSError:
-            continue
-        total += int(fields[11]) + int(fields[12])
-    return total / os.sysconf("SC_CLK_TCK")
-
-
-def rss_mb(pids: list[int]) -> float:
-    """The largest resident set among processes, MB."""
-    found = [0.0]
-    for pid in pids:
-        try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-        except OSError:
-            continue
-        found += [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS")]
-    return max(found)

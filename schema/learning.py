@@ -15,8 +15,9 @@ from app.catalog.rows import LessonRow
 from app.errors import NotFound
 from app.i18n import translate
 from app.learning import rules
+from app.learning.reported import ReportedEvent
 from app.learning.rows import EnrollmentRow, LearnerLessonRow
-from app.learning.service import Outcome, ReportedEvent
+from app.learning.service import Outcome
 from app.learning.statements import ORDER
 from app.viewer import Action
 from schema import ids

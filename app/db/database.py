@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.db.pool import open_pool, transaction
 from app.db.slots import StickySlots, connector
+from app.db.statements import Row, Statement
 from app.db.tenant import TenantHandle, Timeouts, begin_control
 from app.db.tenant_transaction import TenantTx
 from app.db.transaction import ConnectionTx, Observer, Tx
@@ -166,6 +168,15 @@ class Operation:
             self._forget()
         if tx.published and self._on_published is not None:
             await self._on_published()
+
+    async def once(self, statement: Statement[Row], **params: Any) -> list[Row]:
+        """The rows of a statement that is a write transaction of its own, in one message."""
+        await self.close()
+        try:
+            async with self.database.tenant(self.tenant) as tx:
+                return await tx.once(statement, **params)
+        finally:
+            self._forget()
 
     @asynccontextmanager
     async def control(self, *, read_only: bool = False) -> AsyncIterator[Tx]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from psycopg.pq import TransactionStatus
+from psycopg.pq.abc import PGresult
 
 from app.db.wire import Wire
 
@@ -82,3 +83,15 @@ def verify_path(wire: Wire, tenant: TenantHandle | None) -> None:
     wanted = b"" if nobodys or tenant is None else tenant.schema_name.encode()
     if reported is not None and reported.strip(b'"') != wanted:
         raise TenantFenceBroken("connection is not in its tenant's schema")
+
+
+def verify_fence(wire: Wire, fenced: PGresult | None, tenant: TenantHandle) -> None:
+    """The same for a transaction that begins and ends in one message: the fence's own answer says what was set.
+
+    ``fenced`` is None when the message failed before it; whoever waits for the statement is told of that.
+    """
+    if fenced is not None:
+        role, path = fenced.get_value(0, 0), fenced.get_value(0, 1)
+        if (role, path) != (tenant.role_name.encode(), tenant.schema_name.encode()):
+            raise TenantFenceBroken("the transaction ran outside its tenant's fence")
+    verify_path(wire, None)

@@ -23,10 +23,11 @@ from app.db.tenant import (
     TenantHandle,
     Timeouts,
     fence,
+    verify_fence,
     verify_path,
 )
 from app.db.transaction import Observer, Tx
-from app.db.wire import Wire
+from app.db.wire import Reply, Wire
 
 
 class TenantTx(Tx):
@@ -147,6 +148,30 @@ class TenantTx(Tx):
         rows: list[Row] = self.wire.rows(result, statement.make_value)
         return rows
 
+    async def once(self, statement: Statement[Row], **params: Any) -> list[Row]:
+        """The rows of a statement that is the whole transaction: it is committed in the message that brings it.
+
+        Not tried again when the connection is lost: whether it was committed is not known then.
+        """
+        if self._begun:
+            raise RuntimeError("the transaction has begun already")
+        if self._observe is not None:
+            self._observe(statement.sql)
+        wire = self.wire
+        try:
+            values = statement.encode(params, wire.transformer)
+            fenced = self._begin(wire)
+            asked, committed = wire.ask(statement.wire_sql, values), wire.ask(COMMIT)
+            wire.expect(lambda: verify_fence(wire, fenced.result, self._tenant))
+            result, ended = await asyncio.gather(asked, committed)
+        except (Error, UnicodeEncodeError) as error:
+            _fail(error)
+        self._begun = False
+        if ended.command_status != b"COMMIT":
+            raise InFailedSqlTransaction("nothing was committed")
+        rows: list[Row] = wire.rows(result, statement.make_value)
+        return rows
+
     async def execute(self, statement: Statement[Any], **params: Any) -> int:
         """Run a statement whose rows are not wanted; returns the number of rows it touched."""
         result = await self._ask(statement, params)
@@ -198,11 +223,12 @@ class TenantTx(Tx):
                 self._answered = True
                 return result
 
-    def _begin(self, wire: Wire) -> None:
+    def _begin(self, wire: Wire) -> Reply:
         wire.tell(READ_ONLY if self._read_only else READ_WRITE)
-        wire.tell(FENCE, fence(self._tenant, self._timeouts))
+        fenced = wire.tell(FENCE, fence(self._tenant, self._timeouts))
         wire.expect(lambda: verify_path(wire, self._tenant))
         self._begun = True
+        return fenced
 
     async def _replace(self, dead: Wire) -> None:
         async with self._lock:

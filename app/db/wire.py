@@ -102,9 +102,9 @@ class Wire:
         self._send(sql, values, wanted)
         return wanted
 
-    def tell(self, sql: str, values: Values = NO_VALUES) -> None:
+    def tell(self, sql: str, values: Values = NO_VALUES) -> Reply:
         """The same for a statement whose result nobody waits for; its error is that of those asked after it."""
-        self._send(sql, values, None)
+        return self._send(sql, values, None)
 
     def expect(self, check: Callable[[], None]) -> None:
         """Have ``check`` called when this turn's message has been answered; what it raises ends the connection."""
@@ -134,7 +134,7 @@ class Wire:
 
     # --- sending
 
-    def _send(self, sql: str, values: Values, wanted: asyncio.Future[PGresult] | None) -> None:
+    def _send(self, sql: str, values: Values, wanted: asyncio.Future[PGresult] | None) -> Reply:
         if self._pg.status != ConnStatus.OK:
             raise OperationalError("the connection is closed")
         data, formats = values
@@ -147,10 +147,12 @@ class Wire:
             self._pg.send_query_prepared(name, data, formats)
         else:
             self._pg.send_query_params(sql.encode(), data, None, formats)
-        self._under_way.append(Reply(wanted))
+        reply = Reply(wanted)
+        self._under_way.append(reply)
         if not self._will_flush:
             self._will_flush = True
             self._loop.call_soon(self._end_message)
+        return reply
 
     def _learn(self, sql: str) -> bytes:
         if len(self._prepared) >= MOST_PREPARED:

@@ -38,6 +38,7 @@ class LessonProgressRow:
     percent: Decimal
     position_seconds: Decimal
     position_at: datetime | None
+    position_event_id: UUID | None
     watched: dict[str, list[list[float]]]
     started_at: datetime | None
     completed_at: datetime | None
@@ -165,3 +166,13 @@ class CountRow:
 
     course_id: UUID
     count: int
+
+
+@dataclass(slots=True, eq=False)
+class SavedPlace:
+    """What became of an event that saves a place. ``course_id`` is None where it could not be saved that way."""
+
+    client_event_id: UUID
+    was_added: bool
+    known_lesson_id: UUID | None
+    course_id: UUID | None

@@ -82,6 +82,7 @@ class Progress:
     percent: Decimal = Decimal(0)
     position: float = 0.0
     position_at: datetime | None = None
+    position_event: UUID | None = None
     watched: Mapping[str, list[Range]] = field(default_factory=dict)
     started_at: datetime | None = None
     completed_at: datetime | None = None
@@ -90,6 +91,16 @@ class Progress:
 def clamp(occurred_at: datetime, enrolled_at: datetime, now: datetime) -> datetime:
     """P2: a client's clock may be wrong; nothing happened before the enrolment or in the future."""
     return max(enrolled_at, min(occurred_at, now + FUTURE))
+
+
+def is_sane(percent: Decimal | None, position: float | None, ranges: Sequence[Range]) -> bool:
+    """Whether an event's numbers can be meant."""
+    return (
+        (percent is None or 0 <= percent <= 100)
+        and (position is None or 0 <= position <= LONGEST)
+        and len(ranges) <= MAX_RANGES
+        and all(0 <= start <= end <= LONGEST for start, end in ranges)
+    )
 
 
 def union(ranges: Iterable[Range]) -> list[Range]:
@@ -170,6 +181,7 @@ def _fold(ordered: Sequence[Event], lesson: Lesson) -> Progress:
         percent=_percent(ordered, lesson, completed=completed_at is not None),
         position=0.0 if latest is None or latest.position is None else min(max(0.0, latest.position), LONGEST),
         position_at=None if latest is None else latest.occurred_at,
+        position_event=None if latest is None else latest.client_event_id,
         watched=watched_ranges(ordered, lesson.videos),
         started_at=ordered[0].occurred_at,
         completed_at=completed_at,
@@ -206,6 +218,7 @@ def _never_less(made: Progress, before: Progress) -> Progress:
         percent=max(made.percent, before.percent),
         position=latest.position,
         position_at=latest.position_at,
+        position_event=latest.position_event,
         watched=made.watched or before.watched,
         started_at=min(started, default=None),
         completed_at=min(completed, default=None),

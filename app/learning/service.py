@@ -22,9 +22,10 @@ from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
 from app.i18n import message
 from app.identity.validators import Checks, line, text
-from app.learning import rules
+from app.learning import places, rules
 from app.learning import statements as sql
 from app.learning.completing import complete_finished, tell
+from app.learning.reported import ReportedEvent
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -39,21 +40,6 @@ from app.learning.rows import (
 from app.viewer import Action, Viewer
 
 BATCH = 500
-
-
-@dataclass(frozen=True, slots=True)
-class ReportedEvent:
-    """An event as a client sent it."""
-
-    client_event_id: UUID
-    lesson_id: UUID
-    kind: rules.EventKind
-    occurred_at: datetime
-    percent: Decimal | None = None
-    position: float | None = None
-    block_id: UUID | None = None
-    ranges: tuple[rules.Range, ...] = ()
-    span_started_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +267,9 @@ class LearningService:
     async def sync_progress(self, reported: Sequence[ReportedEvent]) -> tuple[list[Outcome], list[UUID]]:
         """Take a batch of events, each on its own merits; returns their outcomes in order, and the courses concerned.
 
-        One transaction and a constant number of statements, whatever the size. The learner's enrolments are locked
-        first, so that two devices take turns and nobody is asked to try again (P12).
+        A constant number of statements, whatever the size: one for events that only save a place, and one transaction
+        for all others. The learner's enrolments are locked first, so that two devices take turns and nobody is asked to
+        try again (P12).
 
         Raises: Unauthenticated, Forbidden, Invalid (more than 500 events).
         """
@@ -293,12 +280,42 @@ class LearningService:
             raise Invalid(fields=check.problems)
         if not reported:
             return [], []
+        saved, saved_in = await self._save_places(user_id, reported)
+        rest = [event for event in reported if event.client_event_id not in saved]
+        judged, judged_in = await self._judge(user_id, rest)
+        others = iter(judged)
+        return [saved.get(event.client_event_id) or next(others) for event in reported], sorted(saved_in | judged_in)
+
+    async def _save_places(
+        self, user_id: UUID, reported: Sequence[ReportedEvent]
+    ) -> tuple[dict[UUID, Outcome], set[UUID]]:
+        """Save where the learner is, in one statement and one message, when that is all there is to do.
+
+        Returns the outcomes of those events for which it was, and their courses. An event that may complete a lesson,
+        or whose identifier is another transaction's at this moment, is left for ``_judge``.
+        """
+        if not places.are_places(reported):
+            return {}, set()
+        params = places.params(user_id, reported, self._clock() + rules.FUTURE)
+        rows = {row.client_event_id: row for row in await self.db.once(places.SAVE, **params)}
+        outcomes: dict[UUID, Outcome] = {}
+        for event in reported:
+            row = rows[event.client_event_id]
+            if row.was_added:
+                outcomes[event.client_event_id] = Outcome(event.client_event_id, "ACCEPTED")
+            elif row.course_id is not None and row.known_lesson_id == event.lesson_id:
+                outcomes[event.client_event_id] = Outcome(event.client_event_id, "DUPLICATE")
+        return outcomes, {row.course_id for key, row in rows.items() if key in outcomes and row.course_id is not None}
+
+    async def _judge(self, user_id: UUID, reported: Sequence[ReportedEvent]) -> tuple[list[Outcome], set[UUID]]:
+        if not reported:
+            return [], set()
         async with self.db.write() as tx:
             batch = await self._gather(tx, user_id, reported)
             outcomes = [batch.judge(event) for event in reported]
             if batch.accepted:
                 await self._apply(tx, batch)
-            return outcomes, sorted({enrollment.course_id for enrollment in batch.touched()})
+            return outcomes, {enrollment.course_id for enrollment in batch.touched()}
 
     async def _gather(self, tx: Tx, user_id: UUID, reported: Sequence[ReportedEvent]) -> _Batch:
         lesson_ids = list({event.lesson_id for event in reported})
@@ -339,6 +356,7 @@ class LearningService:
                     "enrollment_id": key[0], "lesson_id": key[1], "user_id": batch.user_id,
                     "course_id": batch.enrollment(sample).course_id, "percent": state.percent,
                     "position_seconds": state.position, "position_at": state.position_at,
+                    "position_event_id": state.position_event, "history": batch.history(key[1]),
                     "watched": Jsonb(dict(state.watched)), "started_at": state.started_at,
                     "completed_at": state.completed_at,
                 }
@@ -404,6 +422,10 @@ class _Batch:
     def _size_with(self, event: ReportedEvent) -> int:
         return self._sizes.get(event.lesson_id, 0) + 1 + len(event.ranges)
 
+    def history(self, lesson_id: UUID) -> int:
+        """How much is kept of a lesson, the accepted events included."""
+        return self._sizes.get(lesson_id, 0)
+
     def enrollment(self, event: ReportedEvent) -> EnrollmentRow:
         """The enrolment an accepted event belongs to."""
         return self._live[self._facts[event.lesson_id].course_id]
@@ -457,12 +479,8 @@ class _Batch:
 
 
 def _is_sane(event: ReportedEvent) -> bool:
-    return (
-        (event.percent is None or 0 <= event.percent <= 100)
-        and (event.position is None or 0 <= event.position <= rules.LONGEST)
-        and len(event.ranges) <= rules.MAX_RANGES
-        and all(0 <= start <= end <= rules.LONGEST for start, end in event.ranges)
-        and (not event.ranges or event.block_id is not None)
+    return rules.is_sane(event.percent, event.position, event.ranges) and (
+        not event.ranges or event.block_id is not None
     )
 
 
@@ -487,6 +505,7 @@ def progress_of_row(row: LessonProgressRow) -> rules.Progress:
         percent=row.percent,
         position=float(row.position_seconds),
         position_at=row.position_at,
+        position_event=row.position_event_id,
         watched={block: [(start, end) for start, end in ranges] for block, ranges in row.watched.items()},
         started_at=row.started_at,
         completed_at=row.completed_at,

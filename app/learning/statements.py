@@ -242,7 +242,16 @@ PROGRESS = Statement(
 )
 _STATE = {
     name: bindparam(name, type_=lesson_progress.c[name].type, required=True)
-    for name in ("percent", "position_seconds", "position_at", "watched", "started_at", "completed_at")
+    for name in (
+        "percent",
+        "position_seconds",
+        "position_at",
+        "position_event_id",
+        "watched",
+        "started_at",
+        "completed_at",
+        "history",
+    )
 }
 PUT_PROGRESS = Statement(
     upsert(lesson_progress)

@@ -67,6 +67,10 @@ lesson_progress = Table(
     # Seconds into the lesson (or the video) at the event with the latest occurred_at.
     Column("position_seconds", Numeric(10, 3), nullable=False, server_default=text("0")),
     Column("position_at", DateTime(timezone=True)),
+    # That event: of two at the same moment the one with the greater identifier counts, whichever comes first.
+    Column("position_event_id", Uuid),
+    # How many events (and ranges in them) are kept of the lesson; bounded, see rules.MAX_HISTORY.
+    Column("history", Integer, nullable=False, server_default=text("0")),
     # Per video block id: merged, sorted, disjoint [[start, end], ...] in seconds.
     Column("watched", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("started_at", DateTime(timezone=True)),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 
 from starlette.applications import Starlette
@@ -16,7 +15,4 @@ def make() -> Starlette:
     """The application of the settings in the environment."""
     settings = load()
     configure_logs(settings)
-    application = Application(settings, os.environ["DATABASE_URL"])
-    gc.collect()
-    gc.freeze()
-    return application.asgi
+    return Application(settings, os.environ["DATABASE_URL"]).asgi

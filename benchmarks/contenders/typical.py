@@ -116,7 +116,7 @@ class Context(dict[str, Any]):
             .where(ModuleModel.course_id.in_(ids))
             .group_by(ModuleModel.course_id)
         )
-        found = {key: count for key, count in (await self.run(query)).tuples()}
+        found = dict((await self.run(query)).tuples().all())
         return [found.get(key, 0) for key in ids]
 
     async def _ratings(self, ids: list[UUID]) -> list[float | None]:
