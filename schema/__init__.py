@@ -20,7 +20,7 @@ from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.context import Info
 from schema.documents import Documents, remember
-from schema.execution import CompiledExecutionContext
+from schema.execution import CompiledExecutionContext, compile_inputs
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import Enrollment, LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
@@ -105,7 +105,8 @@ def build(settings: Settings | None = None) -> PlatformSchema:
     ]
     if not is_open:
         extensions.insert(-1, lambda: DisableIntrospection())
-    return PlatformSchema(
+    compiles = settings is None or settings.compiled_execution
+    made = PlatformSchema(
         seconds=seconds,
         hints=is_open,
         documents=documents,
@@ -114,9 +115,12 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         types=[Node],
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
-        execution_context_class=CompiledExecutionContext if settings is None or settings.compiled_execution else None,
+        execution_context_class=CompiledExecutionContext if compiles else None,
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    if compiles:
+        compile_inputs(made)
+    return made
 
 
 LIMIT_RULE = limit_rule(LIMITS, COSTS)

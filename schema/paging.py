@@ -41,12 +41,27 @@ class Edge(Generic[Node]):
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[Node]):
-    """A page with its items; the total is counted only when somebody asks for it."""
+    """A page with its items. Cursors are made, and the total is counted, only when somebody asks for them."""
 
     nodes: list[Node] = strawberry.field(description="The items of the page.")
-    edges: list[Edge[Node]] = strawberry.field(description="The items of the page with their positions.")
-    page_info: PageInfo = strawberry.field(description="Where the page stands in the list.")
     count: strawberry.Private[Callable[[], Awaitable[int]]]
+    cursor_of: strawberry.Private[Callable[[Any], str]]
+    page: strawberry.Private[Page[Any]]
+
+    @strawberry.field(description="The items of the page with their positions.")
+    def edges(self) -> list[Edge[Node]]:
+        cursors = map(self.cursor_of, self.page.rows)
+        return [Edge(cursor=cursor, node=item) for cursor, item in zip(cursors, self.nodes, strict=True)]
+
+    @strawberry.field(description="Where the page stands in the list.")
+    def page_info(self) -> PageInfo:
+        rows = self.page.rows
+        return PageInfo(
+            has_next_page=self.page.has_next,
+            has_previous_page=self.page.has_previous,
+            start_cursor=self.cursor_of(rows[0]) if rows else None,
+            end_cursor=self.cursor_of(rows[-1]) if rows else None,
+        )
 
     @strawberry.field(description="How many items the whole list has (with its filters); computed only when asked.")
     async def total_count(self) -> int:
@@ -85,16 +100,9 @@ def connection(
     count: Callable[[], Awaitable[int]],
 ) -> Any:
     """Make a connection of the (generic) type from a page; ``key`` gives a row's position in the order."""
-    nodes = [node(row) for row in page.rows]
-    cursors = [encode_cursor(order, key(row)) for row in page.rows]
     return kind(
-        nodes=nodes,
-        edges=[Edge(cursor=cursor, node=item) for cursor, item in zip(cursors, nodes, strict=True)],
-        page_info=PageInfo(
-            has_next_page=page.has_next,
-            has_previous_page=page.has_previous,
-            start_cursor=cursors[0] if cursors else None,
-            end_cursor=cursors[-1] if cursors else None,
-        ),
+        nodes=[node(row) for row in page.rows],
         count=count,
+        cursor_of=lambda row: encode_cursor(order, key(row)),
+        page=page,
     )

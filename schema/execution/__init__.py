@@ -2,5 +2,6 @@
 
 from schema.execution.batching import batch
 from schema.execution.context import CompiledExecutionContext, Compiler, compiled
+from schema.execution.inputs import compile_inputs
 
-__all__ = ["CompiledExecutionContext", "Compiler", "batch", "compiled"]
+__all__ = ["CompiledExecutionContext", "Compiler", "batch", "compile_inputs", "compiled"]
