@@ -7,7 +7,7 @@ BENCH_STAMP := $(VENV)/.installed-bench
 EXTRAS ?= embedded,dev
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test check lint types contracts cover sdl demo worker bench web clean
+.PHONY: help serve test test-stock check lint types contracts cover sdl demo worker bench web clean
 
 help: ## This list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -27,6 +27,9 @@ serve: $(STAMP) ## Install, start PostgreSQL, migrate, load the demo tenants, se
 
 test: $(STAMP) ## The whole test suite on real PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-stock: $(STAMP) ## The test suite, or TESTS of it, with the compiled executor off
+	@COMPILED_EXECUTION=false $(BIN)/python -m pytest -n 2 --dist worksteal $(TESTS)
 
 check: lint types contracts test ## Everything that CI checks
 

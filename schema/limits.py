@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from graphql import (
     is_composite_type,
     is_list_type,
 )
+from graphql.validation.validate import ValidationAbortedError
 
 from app.i18n import message
 
@@ -43,6 +44,7 @@ class Limits:
     aliases: int = 30
     directives: int = 50
     root_fields: int = 20
+    fields: int = 400
     cost: int = 30_000
     introspection_depth: int = 20
     introspection_lists: int = 4
@@ -134,7 +136,8 @@ class Meter:
             inside = get_named_type(field.type) if field is not None else None
             inner = self._selection(node.selection_set, inside, introspecting=introspecting)
         aliases = min(inner.aliases + int(node.alias is not None), CEILING)
-        counted = Measure(fields=1, aliases=aliases, directives=inner.directives)
+        fields = min(inner.fields + 1, CEILING)
+        counted = Measure(fields=fields, aliases=aliases, directives=inner.directives)
         if introspecting:
             return counted + Measure(
                 introspection_depth=inner.introspection_depth + 1,
@@ -178,29 +181,45 @@ def measure(
 
 
 def limit_rule(limits: Limits, costs: Costs) -> type[ASTValidationRule]:
-    """A validation rule that refuses documents over the limits, saying which limit and by how much."""
+    """A validation rule that refuses documents over the limits, saying which limit and by how much.
+
+    It looks at the whole document before the other rules look at its parts, and ends the validation when something is
+    over a limit: some rules take time that grows with the square of the document.
+    """
 
     class LimitRule(ASTValidationRule):
         def __init__(self, context: ValidationContext) -> None:
             super().__init__(context)
             self._meter = Meter(context.schema, context.document, limits, costs)
 
-        def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
+        def enter_document(self, document: DocumentNode, *_: Any) -> None:
+            found = [
+                problem
+                for definition in document.definitions
+                if isinstance(definition, OperationDefinitionNode)
+                for problem in self._over(definition)
+            ]
+            for text, node, extensions in found[:-1]:
+                self.report_error(GraphQLError(text, node, extensions=extensions))
+            for text, node, extensions in found[-1:]:
+                raise ValidationAbortedError(text, node, extensions=extensions)
+
+        def _over(self, node: OperationDefinitionNode) -> Iterator[tuple[str, OperationDefinitionNode, dict[str, Any]]]:
+            """The limits that an operation is over, as errors are made of them."""
             found = self._meter.operation(node)
-            roots = root_fields(node, self._meter.fragments)[1]
             checks = (
                 ("depth", found.depth, limits.depth),
                 ("aliases", found.aliases, limits.aliases),
                 ("directives", found.directives, limits.directives),
-                ("rootFields", roots, limits.root_fields),
+                ("rootFields", root_fields(node, self._meter.fragments)[1], limits.root_fields),
+                ("fields", found.fields, limits.fields),
                 ("cost", found.cost, limits.cost),
                 ("introspectionDepth", found.introspection_depth, limits.introspection_depth),
                 ("introspectionLists", found.introspection_lists, limits.introspection_lists),
             )
             for kind, value, limit in checks:
                 if value > limit:
-                    extensions = {"code": TOO_COMPLEX, "kind": kind, "limit": limit, "found": value}
-                    self.report_error(GraphQLError(TOO_MUCH, node, extensions=extensions))
+                    yield TOO_MUCH, node, {"code": TOO_COMPLEX, "kind": kind, "limit": limit, "found": value}
 
     return LimitRule
 

@@ -9,6 +9,8 @@ What is generated for ``modules { id title lessons { title } }`` reads like this
             c1.extend(map(get1, sources))
         except Exception as error:
             resume(c1, get1, sources, error)
+        if len(c1) != len(sources):
+            resume(c1, get1, sources)
         c2 = await batch_later(operation, f2, sources, frame)
         c0 = fast0(c0) or await complete(operation, f0, s0, c0, FieldFrame(frame, 'id', 'Module'))
         c1 = fast1(c1) or await complete(operation, f1, s1, c1, FieldFrame(frame, 'title', 'Module'))
@@ -21,6 +23,7 @@ What is generated for ``modules { id title lessons { title } }`` reads like this
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from schema.execution import runtime
@@ -30,6 +33,7 @@ from schema.execution.resolvers import Strategy
 TOOLS = {
     tool.__name__: tool
     for tool in (
+        partial,
         runtime.FieldFrame,
         runtime.Failed,
         runtime.resume,
@@ -100,6 +104,8 @@ def _start(number: int, plan: FieldPlan) -> list[str]:
                 f"    c{number}.extend(map(get{number}, sources))",
                 "except Exception as error:",
                 f"    resume(c{number}, get{number}, sources, error)",
+                f"if len(c{number}) != len(sources):",
+                f"    resume(c{number}, get{number}, sources)",
             ]
         case Strategy.BATCH if plan.resolver.is_async:
             return []
@@ -118,11 +124,12 @@ def _wait(numbered: list[tuple[int, FieldPlan]]) -> list[str]:
     started = {number: f"batch_later(operation, f{number}, sources, frame)" for number in (*free, *turns)}
     if not calls and (not free or len(started) == 1):
         return [f"c{number} = await {text}" for number, text in started.items()]
+    later = [f"partial(batch_later, operation, f{number}, sources, frame)" for number in turns]
     names = [f"c{number}" for number in (*free, *turns)]
     target = f"[{', '.join(names)}] = " if names else ""
     return [
         f"{target}await settle(operation, {_tuple([f'c{number}' for number in calls])},"
-        f" {_tuple([started[number] for number in free])}, {_tuple([started[number] for number in turns])})"
+        f" {_tuple([started[number] for number in free])}, {_tuple(later)})"
     ]
 
 

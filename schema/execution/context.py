@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphql import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode, VariableNode
 from graphql.execution import Executor
@@ -16,16 +16,30 @@ from schema.execution.plan import Planner, Selection
 from schema.execution.runtime import execute
 
 
+class Kept(NamedTuple):
+    """A compiled operation, or None for one that cannot be compiled, and how many fields its plan has.
+
+    It holds on to schema and operation, so that their ids are not given to others while it is here.
+    """
+
+    schema: Any
+    operation: Any
+    plan: Selection | None
+    fields: int
+
+
 class Compiler:
     """Compiled operations, the most recently used first out last, and what became of every execution.
 
     ``counts``: ``hit``, ``compiled``, and ``stock: <reason>`` for what the stock executor ran.
     """
 
-    def __init__(self, maximum: int = 512) -> None:
+    def __init__(self, maximum: int = 512, maximum_fields: int = 20_000) -> None:
         self.maximum = maximum
+        self.maximum_fields = maximum_fields  # of all plans together, at about 2.5 KB each
+        self.fields = 0
         self.counts: Counter[str] = Counter()
-        self._plans: OrderedDict[tuple[Any, ...], tuple[Any, Selection | None]] = OrderedDict()
+        self._plans: OrderedDict[tuple[Any, ...], Kept] = OrderedDict()
         self._conditions: OrderedDict[int, tuple[Any, tuple[str, ...]]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -44,26 +58,26 @@ class Compiler:
             id(operation),
             *(values.get(name) for name in self._conditional(executor)),
         )
-        # The entry holds on to the operation, so that its id is not given to another one while it is here.
         known = self._plans.get(key)
         if known is not None:
             self._plans.move_to_end(key)
-            plan = known[1]
+            plan = known.plan
         else:
-            plan = self._compile(executor)
-            self._plans[key] = (operation, plan)
-            if len(self._plans) > self.maximum:
-                self._plans.popitem(last=False)
+            plan, fields = self._compile(executor)
+            self._plans[key] = Kept(executor.schema, operation, plan, fields)
+            self.fields += fields
+            while len(self._plans) > self.maximum or (self.fields > self.maximum_fields and len(self._plans) > 1):
+                self.fields -= self._plans.popitem(last=False)[1].fields
         self.counts["hit" if known and plan else "compiled" if plan else "stock: unsupported"] += 1
         return plan
 
-    def _compile(self, executor: Executor[Any]) -> Selection | None:
+    def _compile(self, executor: Executor[Any]) -> tuple[Selection | None, int]:
         try:
             root, selections = Planner(executor).plan()
         except Exception:
-            return None
+            return None, 0
         generate(selections)
-        return root
+        return root, sum(len(selection.fields) for selection in selections)
 
     def _conditional(self, executor: Executor[Any]) -> tuple[str, ...]:
         """The variables that @skip and @include look at."""
@@ -111,7 +125,10 @@ class CompiledExecutionContext(StrawberryGraphQLCoreExecutionContext):
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         """The result, or an awaitable of it when something has to be waited for."""
-        plan = self.compiler.find(self) if serially is None else None
+        if serially is not None:
+            self.compiler.counts["stock: subscription"] += 1  # one event
+            return super().execute_operation(serially)
+        plan = self.compiler.find(self)
         if plan is None:
             return super().execute_operation(serially)
         begun = Started(execute(self, plan))

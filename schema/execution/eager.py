@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any
 
 
@@ -55,10 +55,11 @@ class Started:
         self._coroutine.close()
 
 
-async def in_turn(waiting: Sequence[Coroutine[Any, Any, Any]]) -> list[Any]:
+async def in_turn(calls: Sequence[Callable[[], Coroutine[Any, Any, Any]]]) -> list[Any]:
     """Begin all, then wait for one after the other, without a task for each.
 
-    For coroutines that use one resource which answers in order: what they ask of it is asked together.
+    For coroutines that use one resource which answers in order: what they ask of it is asked together. A cancellation
+    closes those that were begun.
     """
-    begun: list[Awaitable[Any]] = [Started(each) for each in waiting]
+    begun = [Started(call()) for call in calls]
     return [await each for each in begun]

@@ -54,19 +54,19 @@ class Shape:
     item: Shape | None = None
     abstract: GraphQLAbstractType | None = None
     selections: dict[str, Selection] = field(default_factory=dict)
+    wait: Wait = field(init=False)  # what completing may wait for
+    height: int = field(init=False)  # how many calls deep completing goes
+
+    def __post_init__(self) -> None:
+        below = [self.item] if self.item is not None else self.selections.values()
+        self.wait = max((each.wait for each in below), default=Wait.NEVER)
+        self.height = 1 + max((each.height for each in below), default=0)
 
     @property
     def selection(self) -> Selection:
         """The only selection there is: of an object type."""
         [only] = self.selections.values()
         return only
-
-    @property
-    def wait(self) -> Wait:
-        """What completing may wait for."""
-        if self.item is not None:
-            return self.item.wait
-        return max((selection.wait for selection in self.selections.values()), default=Wait.NEVER)
 
 
 @dataclass(slots=True, eq=False)
@@ -96,11 +96,12 @@ class Selection:
     fields: list[FieldPlan]
     serial: bool = False
     run: Run | None = None
+    wait: Wait = field(init=False)  # what running may wait for
+    height: int = field(init=False)
 
-    @property
-    def wait(self) -> Wait:
-        """What running may wait for."""
-        return max((max(resolving(each), each.shape.wait) for each in self.fields), default=Wait.NEVER)
+    def __post_init__(self) -> None:
+        self.wait = max((max(resolving(each), each.shape.wait) for each in self.fields), default=Wait.NEVER)
+        self.height = 1 + max((each.shape.height for each in self.fields), default=0)
 
 
 def resolving(plan: FieldPlan) -> Wait:
@@ -114,13 +115,24 @@ def resolving(plan: FieldPlan) -> Wait:
             return Wait.NEVER
 
 
+# Deeper operations would come near Python's recursion limit while running, wider ones take long to compile.
+MAX_HEIGHT = 150
+MAX_FIELDS = 2_000
+
+
 class Planner:
-    """Plans the operation of one executor. Raises Unsupported."""
+    """Plans the operation of one executor. Raises Unsupported.
+
+    What is selected on one type by the same nodes is planned once, wherever it occurs: with abstract types inside
+    abstract types there are exponentially many places.
+    """
 
     def __init__(self, executor: Executor[Any]) -> None:
         self._executor = executor
         self._schema = executor.schema
         self._made: list[Selection] = []
+        self._known: dict[tuple[Any, ...], Selection] = {}
+        self._fields = 0
 
     def plan(self) -> tuple[Selection, list[Selection]]:
         """The root selection, and all selections, children first."""
@@ -134,16 +146,22 @@ class Planner:
             self._schema, executor.fragments, executor.variable_values, root, operation, executor.hide_suggestions
         )
         selection = self._selection(root, found)
+        if selection.height > MAX_HEIGHT:
+            raise Unsupported("too deep")
         selection.serial = operation.operation == OperationType.MUTATION
         return selection, self._made
 
     def _selection(self, parent: GraphQLObjectType, found: CollectedFields) -> Selection:
         if found.new_defer_usages:
             raise Unsupported("@defer")
+        self._fields += len(found.grouped_field_set)
+        if self._fields > MAX_FIELDS:
+            raise Unsupported("too large")
         fields = []
         for name, details in found.grouped_field_set.items():
             first = details[0]
-            if first.fragment_variable_values or any(d.name.value == "stream" for d in first.node.directives or ()):
+            given = any(detail.fragment_variable_values for detail in details)
+            if given or any(d.name.value == "stream" for d in first.node.directives or ()):
                 raise Unsupported("fragment arguments or @stream")
             definition = self._schema.get_field(parent, first.node.name.value)
             if definition is None:
@@ -174,6 +192,9 @@ class Planner:
         raise Unsupported("unknown kind of type")
 
     def _below(self, parent: GraphQLObjectType, details: list[FieldDetails]) -> Selection:
+        key = (parent.name, *(id(detail.node) for detail in details))
+        if key in self._known:
+            return self._known[key]
         executor = self._executor
         found = collect_subfields(
             self._schema,
@@ -184,4 +205,5 @@ class Planner:
             details,
             executor.hide_suggestions,
         )
-        return self._selection(parent, found)
+        self._known[key] = self._selection(parent, found)
+        return self._known[key]

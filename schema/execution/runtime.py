@@ -142,9 +142,13 @@ async def execute(executor: Executor[Any], root: Selection) -> ExecutionResult:
 # --- resolving a field for all parents of a level
 
 
-def resume(column: Column, function: Callable[[Any], Any], sources: list[Any], error: Exception) -> None:
-    """Go on with a column after the call for its next cell raised; the exception takes that cell's place."""
-    column.append(error)
+def resume(column: Column, function: Callable[[Any], Any], sources: list[Any], error: Exception | None = None) -> None:
+    """Go on with a column after the call for its next cell raised; the exception takes that cell's place.
+
+    Without an exception the call is made again: it raised StopIteration, which ends a ``map`` and says nothing.
+    """
+    if error is not None:
+        column.append(error)
     for source in sources[len(column) :]:
         try:
             column.append(function(source))
@@ -222,7 +226,7 @@ async def settle(
     operation: Operation,
     columns: Sequence[Column],
     free: Sequence[Awaitable[Column]],
-    turns: Sequence[Coroutine[Any, Any, Column]],
+    turns: Sequence[Callable[[], Coroutine[Any, Any, Column]]],
 ) -> list[Column]:
     """Wait at once for the awaitable cells of columns and for batches; cells are replaced, batches returned."""
     cells = [
@@ -245,6 +249,8 @@ async def settle(
 
 async def all_of(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
     """The results of all, with exceptions in their places; a cancellation goes through."""
+    if not waiting:
+        return []  # without asking for an event loop, which need not be there
     if len(waiting) == 1:
         try:
             return [await waiting[0]]
@@ -258,8 +264,15 @@ async def all_of(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
 
 
 async def together(completions: Sequence[Awaitable[Column]]) -> list[Column]:
-    """Complete several fields at once; these report their own errors, so whatever is raised here is a bug."""
-    return list(await asyncio.gather(*completions))
+    """Complete several fields at once. They report their own errors: what is raised here ends the operation."""
+    tasks = [asyncio.ensure_future(each) for each in completions]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 # --- completing a column of values
