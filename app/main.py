@@ -13,11 +13,12 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 import schema
 from app.http.graphiql_page import graphiql_routes
-from app.http.health import health_routes
+from app.http.health import Check, health_routes
 from app.platform import Platform
 from app.settings import Settings
 from app.worker import Worker
 from schema.context import Context
+from schema.responses import ResponseCache
 from schema.server import GraphQLServer
 
 
@@ -28,11 +29,16 @@ class Application:
         self.settings = settings
         self.platform = Platform(settings, owner_dsn)
         self.worker = Worker(self.platform)
-        self.graphql = GraphQLServer(schema.build(settings), self._context, origins=settings.cors_origins)
+        built = schema.build(settings)
+        self.responses = ResponseCache(self.platform.cache, self.platform.changes, built, prefix=settings.env)
+        self.graphql = GraphQLServer(built, self._context, self.responses, origins=settings.cors_origins)
+        checks: dict[str, Check] = {"database": self.platform.check_database}
+        if settings.redis_url is not None and self.platform.cache is not None:
+            checks["cache"] = self.platform.cache.check
         self.asgi = Starlette(
             routes=[
                 # Before the host check: a container or a balancer asks by address, not by a name that is served.
-                *health_routes({"database": self.platform.check_database}),
+                *health_routes(checks),
                 Mount(
                     "/",
                     routes=[

@@ -7,6 +7,7 @@ from uuid import UUID
 import procrastinate
 from sqlalchemy import column, select, table
 
+from app.db.changes import Changes
 from app.db.database import Database, DatabaseConfig
 from app.db.listen import Listener, Message
 from app.db.migrations import revisions
@@ -21,6 +22,7 @@ from app.identity.passwords import Passwords
 from app.identity.service import IdentityParts
 from app.identity.sessions import SessionGate
 from app.identity.tokens import AccessTokens
+from app.outside.cache import Cache, MemoryCache, RedisCache
 from app.outside.jobs import Jobs, queue_app
 from app.outside.mail import Mailer, OutboxMailer, SmtpMailer
 from app.settings import Settings
@@ -46,6 +48,8 @@ class Platform:
             settings.jwt_secret.get_secret_value(), issuer=settings.jwt_issuer, minutes=settings.access_token_minutes
         )
         self.gate = SessionGate(self.database)
+        self.changes = Changes(self.database, lambda: self.listener.listening.is_set())
+        self.cache = cache_for(settings)
         self.access = Access(self.passwords, self.tokens, self.gate, settings.refresh_token_days, settings.session_days)
         self.queue: procrastinate.App = queue_app(self.config)
         self.jobs = Jobs(self.queue)
@@ -56,6 +60,7 @@ class Platform:
             access=self.access,
             jobs=self.jobs,
             links=self.links,
+            changes=self.changes,
             tenants=self.tenants,
             require_verified_email=settings.require_verified_email,
             login_attempts=settings.login_attempts,
@@ -78,6 +83,9 @@ class Platform:
     async def close(self) -> None:
         """Stop listening, close every connection and thread."""
         await self.listener.stop()
+        await self.changes.close()
+        if self.cache is not None:
+            await self.cache.close()
         await self.database.close()
         self.passwords.close()
 
@@ -99,6 +107,9 @@ class Platform:
         match message.kind:
             case "tenant":
                 self.tenants.forget(message.id)
+                self.changes.heard("tenant", message.id, message.mark)
+            case "catalog" | "epoch" as kind:
+                self.changes.heard(kind, message.id, message.mark)
             case "session":
                 self.gate.forget_session(message.id)
             case "user":
@@ -107,6 +118,9 @@ class Platform:
     def _missed(self) -> None:
         self.tenants.clear()
         self.gate.clear()
+        self.changes.missed()
+        if self.cache is not None:
+            self.cache.forget()
 
 
 def database_config(settings: Settings, owner_dsn: str) -> DatabaseConfig:
@@ -122,6 +136,16 @@ def database_config(settings: Settings, owner_dsn: str) -> DatabaseConfig:
         tenants_per_connection=settings.database_tenants_per_connection,
         timeouts=Timeouts(statement=settings.database_statement_timeout),
     )
+
+
+def cache_for(settings: Settings) -> Cache | None:
+    """The shared cache when there is a server, else this process's memory; None when it is turned off."""
+    if not settings.response_cache:
+        return None
+    limit, seconds = settings.response_cache_megabytes * 1_000_000, settings.response_cache_seconds
+    if settings.redis_url is None:
+        return MemoryCache(limit, seconds)
+    return RedisCache(settings.redis_url.get_secret_value(), limit=limit, seconds=seconds)
 
 
 def mailer_for(settings: Settings) -> Mailer:

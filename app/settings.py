@@ -50,7 +50,9 @@ class Settings(BaseSettings):
         ["*"], description="Host names that are answered (JSON list); production needs an explicit list."
     )
     cors_origins: JsonList = Field([], description="Origins whose browsers may call the API (JSON list).")
-    data_dir: Path = Field(Path(".data"), description="Folder of the embedded PostgreSQL and of development mails.")
+    data_dir: Path = Field(
+        Path(".data"), description="Folder of the embedded PostgreSQL and Valkey and of development mails."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="Log lines for people or for machines.")
 
@@ -85,6 +87,19 @@ class Settings(BaseSettings):
     argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash, KiB.")
     argon2_time_cost: int = Field(3, ge=1, description="Passes of one password hash.")
     argon2_concurrency: int = Field(2, ge=1, le=16, description="Password hashes computed at once.")
+
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Valkey or Redis that all processes share, like redis://:password@host:6379/0. "
+        "Unset: embedded Valkey where it is installed, else each process's memory.",
+    )
+    response_cache: bool = Field(
+        True, description="Keep the answers of catalogue queries that are the same for all students of a tenant."
+    )
+    response_cache_seconds: int = Field(60, ge=1, le=3600, description="Longest life of such an answer, seconds.")
+    response_cache_megabytes: int = Field(
+        64, ge=1, le=4096, description="Memory for such answers in each process, and in the embedded Valkey, MB."
+    )
 
     smtp_host: str | None = Field(None, description="Mail server. Unset: mails go to <data_dir>/outbox and the log.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")

@@ -165,7 +165,7 @@ class Worker:
         """Copy an identity and its membership into the tenant's directory."""
         tenant = await self._platform.tenants.by_id(UUID(tenant_id))
         if tenant is not None and tenant.state == TenantState.ACTIVE:
-            await copy_member(self._platform.database, tenant, UUID(user_id))
+            await copy_member(self._platform.database, self._platform.changes, tenant, UUID(user_id))
 
     async def relay_tenant(self, *, tenant_id: str) -> None:
         """Act on a tenant's events; each has one effect however often it is relayed."""

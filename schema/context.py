@@ -93,12 +93,12 @@ class Context:
     @cached_property
     def catalog(self) -> CatalogService:
         """Courses and what they are made of."""
-        return CatalogService(self.db, self.viewer)
+        return CatalogService(self.db, self.viewer, self.platform.changes)
 
     @cached_property
     def learning(self) -> LearningService:
         """Enrolment and progress."""
-        return LearningService(self.db, self.viewer)
+        return LearningService(self.db, self.viewer, self.platform.changes)
 
     @cached_property
     def identity(self) -> IdentityService:

@@ -31,6 +31,7 @@ from app.i18n import Locale, message, negotiate, translate
 from schema.context import Context
 from schema.limits import root_fields
 from schema.presenting import present
+from schema.responses import ResponseCache
 
 MAX_BODY = 100_000  # bytes
 MODERN, LEGACY = "application/graphql-response+json", "application/json"
@@ -64,9 +65,10 @@ class GraphQLServer:
     in. Conforms to the GraphQL-over-HTTP specification (all 61 audits of npm ``graphql-http``).
     """
 
-    def __init__(self, schema: Schema, receive: Receive_, *, origins: list[str]) -> None:
+    def __init__(self, schema: Schema, receive: Receive_, responses: ResponseCache, *, origins: list[str]) -> None:
         self._schema = schema
         self._receive = receive
+        self._responses = responses
         self._sockets = Sockets(schema, receive, origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -89,6 +91,9 @@ class GraphQLServer:
             context = await self._receive(headers, peer[0] if peer else None)
             context.request_id = identifier
             locale = context.locale
+            key = self._responses.key(context, body["query"], body.get("operationName"), body.get("variables"))
+            if key is not None and (kept := await self._responses.find(key)) is not None:
+                return sent(kept, 200, media_type, identifier)
             result = await self._execute(scope["method"], body, context)
         except Refusal as refusal:
             response = refusal_response(refusal, locale, identifier)
@@ -97,7 +102,10 @@ class GraphQLServer:
             return as_answer(response)
         except Exception as error:
             return as_answer(failure_response(error, locale, identifier))
-        return respond(result, media_type, locale, identifier)
+        answer = respond(result, media_type, locale, identifier)
+        if key is not None:
+            self._responses.keep(key, result, answer.body)
+        return answer
 
     async def _body(self, scope: Scope, headers: dict[str, str], receive: Receive) -> dict[str, Any]:
         method = scope["method"]
@@ -165,16 +173,20 @@ def respond(result: ExecutionResult, media_type: str, locale: Locale, identifier
         body["data"] = result.data
     if result.extensions:
         body["extensions"] = result.extensions
-    text = orjson.dumps(body)
+    return sent(orjson.dumps(body), status, media_type, identifier)
+
+
+def sent(body: bytes, status: int, media_type: str, identifier: str) -> Answer:
+    """The HTTP response with this body."""
     headers = [
         (b"content-type", b"%b; charset=utf-8" % media_type.encode()),
-        (b"content-length", b"%d" % len(text)),
+        (b"content-length", b"%d" % len(body)),
         (b"x-request-id", identifier.encode()),
         (b"cache-control", b"no-store"),
     ]
     if status == 503:
         headers.append((b"retry-after", b"2"))
-    return Answer(status, headers, text)
+    return Answer(status, headers, body)
 
 
 @lru_cache(maxsize=512)

@@ -38,6 +38,7 @@ def settings_for(**changes: object) -> Settings:
         "public_url": "http://learn.test",
         "smtp_tls": "none",
         "inline_worker": False,
+        "response_cache": False,  # tests write behind its back; its own tests turn it on
         **changes,
     }
     return Settings(_env_file=None, **values)  # type: ignore[arg-type]

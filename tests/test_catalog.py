@@ -521,7 +521,7 @@ async def test_statement_counts_are_the_same_for_2_and_200_courses(acme: World) 
       modules { title lessons { title viewerCanRead myProgress { state percent } } } myProgress { percent } } }"""
     course = acme.id("crs", await acme.course("Base", modules=2, lessons=2))
     await acme.course("Segundo")
-    await acme.ask("{ me { id } }", as_=Role.STUDENT)  # fills the caches of tenants and sessions
+    await acme.some(Role.STUDENT)
     found: list[list[int]] = []
     for modules, lessons in ((1, 1), (5, 8)):
         if found:
@@ -531,7 +531,7 @@ async def test_statement_counts_are_the_same_for_2_and_200_courses(acme: World) 
             variables = {"id": course} if "$id" in query else {}
             with acme.counting() as statements:
                 await acme.ask(query, as_=Role.STUDENT, **variables)
-            counts.append(len(statements))
+            counts.append(statements.in_tenant())
         found.append(counts)
     assert found[0] == found[1]
     assert found[0] == [4, 3, 6]

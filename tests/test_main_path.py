@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -39,7 +40,10 @@ async def registered(world: World) -> dict[str, str]:
 @pytest.mark.skipif(not DEMO.is_dir(), reason="the Open edX demo course is not beside the project")
 async def test_a_person_who_registers_completes_the_demo_course_exactly_once(acme: World) -> None:
     teacher = await acme.some(Role.INSTRUCTOR)
-    course = acme.id("crs", await import_olx(acme.platform.database, acme.tenant, teacher.email, read_olx(DEMO)))
+    course = acme.id(
+        "crs",
+        await import_olx(acme.platform.database, acme.platform.changes, acme.tenant, teacher.email, read_olx(DEMO)),
+    )
     await acme.ask(
         "mutation($i: CourseIdInput!) { publishCourse(input: $i) { __typename } }", as_=teacher, i={"id": course}
     )
@@ -90,21 +94,23 @@ async def test_an_import_for_an_unknown_instructor_writes_nothing(acme: World, t
         with pytest.raises(NotFound):
             await check_olx(acme.platform.database, acme.tenant, email, course)
         with pytest.raises(NotFound):
-            await import_olx(acme.platform.database, acme.tenant, email, course)
+            await import_olx(acme.platform.database, acme.platform.changes, acme.tenant, email, course)
     assert (await acme.ask("{ courses { totalCount } }", as_=Role.ADMIN))["courses"]["totalCount"] == 0
 
 
 async def test_a_dry_run_refuses_what_the_import_would_refuse_and_writes_nothing(acme: World, tmp_path: Any) -> None:
-    teacher = await acme.some(Role.INSTRUCTOR)
+    teacher, platform = await acme.some(Role.INSTRUCTOR), acme.platform
+    checking = partial(check_olx, platform.database, acme.tenant)
+    importing = partial(import_olx, platform.database, platform.changes, acme.tenant)
     long, many = f"<html><p>{'x' * 250_001}</p></html>", "<html><p>x</p></html>" * 201
     for number, (parts, path) in enumerate(
         ((long, "modules.1.lessons.1.blocks.0.html"), (many, "modules.1.lessons.1.blocks"))
     ):
         course = read_olx(folder(tmp_path / str(number), {"course.xml": unit(parts)}))
-        for attempt in (check_olx, import_olx):
+        for attempt in (checking, importing):
             with pytest.raises(Invalid) as refused:
-                await attempt(acme.platform.database, acme.tenant, teacher.email, course)
+                await attempt(teacher.email, course)
             assert [field.path for field in refused.value.fields] == [path]
     fine = read_olx(folder(tmp_path / "fine", {"course.xml": unit("<html><p>x</p></html>")}))
-    await check_olx(acme.platform.database, acme.tenant, teacher.email, fine)
+    await checking(teacher.email, fine)
     assert (await acme.ask("{ courses { totalCount } }", as_=Role.ADMIN))["courses"]["totalCount"] == 0

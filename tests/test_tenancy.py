@@ -215,7 +215,7 @@ async def test_another_process_is_told_at_once(application: Application, acme: W
     assert (await application.platform.tenants.by_slug(acme.tenant.slug)) is not None
     await acme.as_owner(
         f"""UPDATE control.tenants SET state = 'archived' WHERE id = '{acme.tenant.id}';
-            SELECT pg_notify('stegmaier_events', '{{"kind":"tenant","id":"{acme.tenant.id}"}}')"""
+            SELECT pg_notify('stegmaier_events', '{{"kind":"tenant","id":"{acme.tenant.id}","mark":"1"}}')"""
     )
     async with asyncio.timeout(5):
         while await application.platform.tenants.by_slug(acme.tenant.slug) is not None:  # noqa: ASYNC110
@@ -240,6 +240,7 @@ async def test_nonsense_on_the_channel_does_not_deafen_the_listener(application:
         '{"kind": "tenant"}',
         '{"kind": "tenant", "id": 7}',
         '{"kind": "x", "id": "y"}',
+        f'{{"kind": "tenant", "id": "{acme.tenant.id}"}}',
     ):
         await acme.as_owner(f"SELECT pg_notify('stegmaier_events', '{nonsense}')")
     assert (await application.platform.tenants.by_slug(acme.tenant.slug)) is not None
@@ -281,7 +282,7 @@ async def test_an_older_copy_of_a_person_never_overwrites_a_newer_one(acme: Worl
     person = await acme.person(Role.STUDENT, name="Antes")
     where = f"WHERE user_id = '{person.user_id}'"
     await acme.as_owner(f"UPDATE members SET full_name = 'Después', version = 9 {where}")
-    await copy_member(acme.platform.database, acme.tenant, person.user_id)
+    await copy_member(acme.platform.database, acme.platform.changes, acme.tenant, person.user_id)
     assert await acme.as_owner(f"SELECT full_name FROM members {where}") == [("Después",)]
     await acme.as_owner(f"UPDATE control.users SET version = 10 WHERE id = '{person.user_id}'")
     await acme.application.worker.sync_member(user_id=str(person.user_id), tenant_id=str(acme.tenant.id))

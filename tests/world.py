@@ -75,6 +75,10 @@ class Statements(list[str]):
         """How many statements mention a table."""
         return sum(f" {table}" in statement or f"{table}." in statement for statement in self)
 
+    def in_tenant(self) -> int:
+        """How many statements ran in the tenant's schema: not the look-ups that a request needs after a pause."""
+        return sum("control." not in statement for statement in self)
+
 
 class World:
     """One fresh tenant of the application under test."""

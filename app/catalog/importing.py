@@ -9,6 +9,7 @@ from app.catalog.olx import OlxBlock, OlxCourse
 from app.catalog.outline import BlockOutline, CourseOutline, LessonOutline, ModuleOutline
 from app.catalog.service import CatalogService, outline_rows
 from app.catalog.statements import TEACHER_BY_EMAIL
+from app.db.changes import Changes
 from app.db.database import Database, Operation
 from app.tenancy.records import Tenant
 from app.viewer import Role, Viewer
@@ -20,7 +21,9 @@ async def check_olx(database: Database, tenant: Tenant, instructor_email: str, c
     outline_rows(outline_of(course))
 
 
-async def import_olx(database: Database, tenant: Tenant, instructor_email: str, course: OlxCourse) -> UUID:
+async def import_olx(
+    database: Database, changes: Changes, tenant: Tenant, instructor_email: str, course: OlxCourse
+) -> UUID:
     """Write a course that was read from OLX, as a draft of this instructor; returns its id.
 
     Raises: NotFound (no such instructor), Invalid (a block that is too large; the path names it).
@@ -28,7 +31,7 @@ async def import_olx(database: Database, tenant: Tenant, instructor_email: str, 
     db = Operation(database, tenant.handle)
     teacher = await _teacher(db, instructor_email)
     viewer = Viewer(teacher, tenant.id, None, Role.ADMIN)
-    return await CatalogService(db, viewer).write_outline(outline_of(course), teacher)
+    return await CatalogService(db, viewer, changes).write_outline(outline_of(course), teacher)
 
 
 async def _teacher(db: Operation, email: str) -> UUID:

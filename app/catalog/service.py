@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -14,6 +15,7 @@ from app.catalog import statements as sql
 from app.catalog.outline import CourseOutline, LessonOutline
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.db import idempotency
+from app.db.changes import Changes
 from app.db.database import Operation
 from app.db.ids import new_id
 from app.db.outbox import publish
@@ -56,21 +58,31 @@ class OutlineRows:
     blocks: list[dict[str, Any]]
 
 
+def scope_of(viewer: Viewer) -> str:
+    """Which courses somebody sees (``statements.visible``): all, published ones and their own, or published ones."""
+    if viewer.may(Action.EDIT_ANY_COURSE):
+        return "all"
+    return "own" if viewer.may(Action.READ_DRAFTS) else "published"
+
+
 class CatalogService:
     """One operation's use cases in one tenant."""
 
-    def __init__(self, db: Operation, viewer: Viewer) -> None:
+    def __init__(self, db: Operation, viewer: Viewer, changes: Changes) -> None:
         self.db = db
         self.viewer = viewer
+        self._changes = changes
+
+    def _changing(self) -> AbstractAsyncContextManager[Tx]:
+        """A write transaction; every write here changes what the catalogue shows."""
+        return self._changes.write(self.db.tenant.id, self.db.write())
 
     # --- reading
 
     @property
     def scope(self) -> str:
         """Which courses the viewer sees (``statements.visible``)."""
-        if self.viewer.may(Action.EDIT_ANY_COURSE):
-            return "all"
-        return "own" if self.viewer.may(Action.READ_DRAFTS) else "published"
+        return scope_of(self.viewer)
 
     def _who(self) -> dict[str, Any]:
         viewer_id = self.viewer.require(Action.READ_CATALOG)
@@ -184,7 +196,7 @@ class CatalogService:
         key = _key(check, idempotency_key)
         check.done()
         teachers = list(instructor_ids or [user_id])
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             first = await _recalled(tx, user_id, key, "createCourse", [fields, teachers])
             if first is not None:
                 return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=first)
@@ -208,7 +220,7 @@ class CatalogService:
         check = Checks()
         clean = rules.course_fields(check, given)
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course = await self._own_course(tx, course_id, expected_version)
             values = {name: clean.get(name, getattr(course, name)) for name in sql.COURSE_FIELDS}
             await tx.execute(sql.UPDATE_COURSE, id=course_id, **values)
@@ -222,7 +234,7 @@ class CatalogService:
         Raises: NotFound, Forbidden (not its instructor), Conflict (COURSE_EMPTY: no lessons; VERSION_CONFLICT).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id, expected_version)
             if not await tx.scalar(sql.HAS_LESSONS, id=course_id):
                 raise Conflict("a course needs at least one lesson before it is published", code="COURSE_EMPTY")
@@ -232,7 +244,7 @@ class CatalogService:
     async def unpublish_course(self, course_id: UUID, *, expected_version: int | None = None) -> CourseRow:
         """Hide a course from students; enrolments and progress wait. Raises: NotFound, Forbidden, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id, expected_version)
             await tx.execute(sql.UNPUBLISH, id=course_id)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
@@ -240,7 +252,7 @@ class CatalogService:
     async def delete_course(self, course_id: UUID, *, expected_version: int | None = None) -> UUID:
         """Take a course away; nothing that learners did is lost. Raises: NotFound, Forbidden, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id, expected_version)
             await tx.execute(sql.DELETE_COURSE, id=course_id)
         return course_id
@@ -257,7 +269,7 @@ class CatalogService:
         chosen = check("input.title", line, title, minimum=1, maximum=rules.TITLE) if title is not None else None
         key = _key(check, idempotency_key)
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             first = await _recalled(tx, user_id, key, "copyCourse", [course_id, chosen])
             if first is not None:
                 return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=first)
@@ -311,7 +323,7 @@ class CatalogService:
         self.viewer.require(Action.EDIT_COURSES)
         rows = outline_rows(outline)
         course_id: UUID = rows.course["id"]
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await tx.execute(sql.ADD_COURSE, viewer_id=instructor_id, copied_from=None, **rows.course)
             await tx.execute(sql.ADD_INSTRUCTOR, course_id=course_id, user_id=instructor_id, position=1)
             await tx.execute_many(sql.ADD_MODULE, rows.modules)
@@ -333,7 +345,7 @@ class CatalogService:
         title, description = _titled(check, title, description)
         key = _key(check, idempotency_key)
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             first = await _recalled(tx, user_id, key, "createModule", [course_id, title, description])
             if first is not None:
                 return await tx.one(sql.MODULE, "module", id=first)
@@ -355,7 +367,7 @@ class CatalogService:
     ) -> ModuleRow:
         """Change a module's title or description. Raises: NotFound, Forbidden, Invalid, Conflict."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
             module = await tx.one(sql.MODULE, "module", id=module_id)
             _fresh(module.version, expected_version)
@@ -372,7 +384,7 @@ class CatalogService:
     async def delete_module(self, module_id: UUID, *, expected_version: int | None = None) -> UUID:
         """Take a module and its lessons away. Raises: NotFound, Forbidden, Conflict (VERSION_CONFLICT)."""
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course_id = await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
             _fresh((await tx.one(sql.MODULE, "module", id=module_id)).version, expected_version)
             await tx.execute(sql.DELETE_MODULE, id=module_id)
@@ -390,7 +402,7 @@ class CatalogService:
         Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._own_course(tx, course_id, expected_version)
             check = Checks()
             present = await tx.all(sql.MODULE_PLACES, id=course_id)
@@ -426,7 +438,7 @@ class CatalogService:
         _check_block_ids(check, blocks, set())
         key = _key(check, idempotency_key)
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             first = await _recalled(tx, user_id, key, "createLesson", [module_id, fields, blocks])
             if first is not None:
                 return await tx.one(sql.LESSON, "lesson", id=first)
@@ -460,7 +472,7 @@ class CatalogService:
         clean = rules.lesson_fields(check, given)
         content = _block_rows(check, lesson_id, blocks or ())
         check.done()
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             await self._course_of(tx, sql.COURSE_OF_LESSON, "lesson", lesson_id)
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
             _fresh(lesson.version, expected_version)
@@ -482,7 +494,7 @@ class CatalogService:
         Raises: NotFound, Forbidden, Conflict (VERSION_CONFLICT).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course_id = await self._course_of(tx, sql.COURSE_OF_LESSON, "lesson", lesson_id)
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
             _fresh(lesson.version, expected_version)
@@ -506,7 +518,7 @@ class CatalogService:
         Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT, TOO_MANY).
         """
         self.viewer.require(Action.EDIT_COURSES)
-        async with self.db.write() as tx:
+        async with self._changing() as tx:
             course_id = await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id, expected_version)
             places = await tx.all(sql.LESSON_PLACES, id=course_id)
             parents = {row.id: row.parent_id for row in places}

@@ -11,7 +11,9 @@ from typing import Annotated, Any, ParamSpec
 
 import orjson
 import psycopg
+import structlog
 import typer
+from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -22,10 +24,13 @@ from app.db.setup import migrate_control
 from app.errors import Invalid, Refusal
 from app.http.logs import configure_logs
 from app.i18n import translate
+from app.outside.valkey import EmbeddedValkeyError, running_valkey, valkey_program
 from app.platform import Platform, database_config
 from app.settings import Settings, SettingsError, load
 
 P = ParamSpec("P")
+
+log = structlog.get_logger(__name__)
 
 # What is printed is data as often as it is ours: a course called [red] or :smile: is shown as it is written.
 out = Console(markup=False, emoji=False, highlight=False)
@@ -73,6 +78,9 @@ def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[
         except EmbeddedPostgresError as error:
             complain("EMBEDDED_POSTGRES", str(error))
             raise typer.Exit(1) from error
+        except EmbeddedValkeyError as error:
+            complain("EMBEDDED_VALKEY", str(error))
+            raise typer.Exit(1) from error
         except MigrationError as error:
             complain("MIGRATION", str(error))
             raise typer.Exit(1) from error
@@ -99,6 +107,21 @@ def running_database(settings: Settings) -> Iterator[str]:
         return
     with EmbeddedPostgres(settings.data_dir / "postgres") as dsn:
         yield dsn
+
+
+@contextmanager
+def running_cache(settings: Settings) -> Iterator[Settings]:
+    """The settings with the address of the cache: the configured one, or that of an embedded Valkey, if installed."""
+    if settings.redis_url is not None or not settings.response_cache:
+        yield settings
+    elif (program := valkey_program()) is None:
+        log.info("no REDIS_URL and no embedded Valkey: answers are kept in this process's memory")
+        yield settings
+    else:
+        with running_valkey(
+            program, settings.data_dir / "valkey", megabytes=settings.response_cache_megabytes
+        ) as address:
+            yield settings.model_copy(update={"redis_url": SecretStr(address)})
 
 
 @asynccontextmanager

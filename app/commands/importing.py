@@ -49,7 +49,7 @@ async def olx(
             await check_olx(made.database, found, instructor, course)
         else:
             with err.status("Writing the course"):
-                course_id = await import_olx(made.database, found, instructor, course)
+                course_id = await import_olx(made.database, made.changes, found, instructor, course)
     _report(course, course_id=str(course_id) if course_id else None, as_json=as_json)
     return 0
 

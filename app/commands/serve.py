@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from app.commands.console import command, complain, grid, out, platform, running_database
+from app.commands.console import command, complain, grid, out, platform, running_cache, running_database
 from app.db.setup import migrate_control
 from app.demo.data import DEMO_PASSWORD, DEMO_PEOPLE, DEMO_SLUGS, load_demo
 from app.errors import Unavailable
@@ -32,7 +32,11 @@ async def serve(
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(**changes)
     configure_logs(settings)
-    with _listening(settings.host, settings.port) as listening, running_database(settings) as dsn:
+    with (
+        _listening(settings.host, settings.port) as listening,
+        running_database(settings) as dsn,
+        running_cache(settings) as settings,
+    ):
         await _prepare(settings, dsn, with_demo=with_demo)
         application = Application(settings, dsn)
         server = uvicorn.Server(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 import structlog
@@ -23,15 +23,22 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What an announcement says: the kind of thing that changed, and which."""
+    """What an announcement says: the kind of thing that changed, which, and the mark of this very announcement."""
 
     kind: str
     id: UUID
+    mark: str
 
 
-async def announce(tx: Tx, kind: str, identifier: object) -> None:
-    """Tell every process, when this transaction commits, that something they may remember has changed."""
-    await tx.scalar(NOTIFY, message=orjson.dumps({"kind": kind, "id": str(identifier)}).decode())
+async def announce(tx: Tx, kind: str, identifier: object) -> str:
+    """Tell every process, when this transaction commits, that something they may remember has changed.
+
+    Every announcement carries a mark of its own, which is returned. All processes hear all marks in the order of the
+    commits, and only after what was committed can be read.
+    """
+    mark = uuid4().hex
+    await tx.scalar(NOTIFY, message=orjson.dumps({"kind": kind, "id": str(identifier), "mark": mark}).decode())
+    return mark
 
 
 class Listener:
@@ -76,7 +83,7 @@ class Listener:
         """Every login may notify: nonsense must not end the listening, and counts as a message that was missed."""
         try:
             said = orjson.loads(payload)
-            message = Message(str(said["kind"]), UUID(said["id"]))
+            message = Message(str(said["kind"]), UUID(said["id"]), str(said["mark"]))
         except (ValueError, KeyError, TypeError, AttributeError):
             log.warning("listener heard something it does not understand")
             self._on_gap()

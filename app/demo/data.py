@@ -11,6 +11,7 @@ from sqlalchemy import select
 from app.catalog.outline import BlockOutline, CourseOutline, LessonOutline, ModuleOutline
 from app.catalog.service import CatalogService
 from app.catalog.tables import courses
+from app.db.changes import Changes
 from app.db.database import Operation
 from app.db.ids import new_id
 from app.db.setup import owner
@@ -160,13 +161,13 @@ async def _load_tenant(platform: Platform, slug: str) -> None:
     if is_complete:
         return
     users = {person.role: await _add_person(platform, tenant, person) for person in people[1:]}
-    made = await _load_courses(db, users[Role.INSTRUCTOR])
+    made = await _load_courses(db, users[Role.INSTRUCTOR], platform.changes)
     student = Viewer(users[Role.STUDENT], tenant.id, None, Role.STUDENT)
-    await LearningService(db, student).enroll(made[1])
+    await LearningService(db, student, platform.changes).enroll(made[1])
 
 
-async def _load_courses(db: Operation, instructor_id: UUID) -> list[UUID]:
-    catalog = CatalogService(db, Viewer(instructor_id, db.tenant.id, None, Role.INSTRUCTOR))
+async def _load_courses(db: Operation, instructor_id: UUID, changes: Changes) -> list[UUID]:
+    catalog = CatalogService(db, Viewer(instructor_id, db.tenant.id, None, Role.INSTRUCTOR), changes)
     async with db.read() as tx:
         loaded = {course.title: course for course in await tx.all(LOADED_COURSES)}
     made = []
@@ -189,5 +190,5 @@ async def _add_person(platform: Platform, tenant: Tenant, person: DemoPerson) ->
         user_id = await tx.one(USER_ID, "user", email=person.email)
         await tx.execute(PUT_MEMBERSHIP, user_id=user_id, tenant_id=tenant.id, role=person.role.value, status="active")
         await platform.jobs.sync_member(tx, user_id, tenant.id)
-    await copy_member(platform.database, tenant, user_id)
+    await copy_member(platform.database, platform.changes, tenant, user_id)
     return user_id

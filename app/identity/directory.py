@@ -6,13 +6,16 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from app.db.changes import Changes
 from app.db.database import Database
 from app.identity.rows import MembershipRow, UserRow
 from app.identity.statements import MEMBERSHIP, PUT_MEMBER, PUT_STANDING, USER_BY_ID
 from app.tenancy.records import Tenant
 
 
-async def copy_member(database: Database, tenant: Tenant, user_id: UUID, *, invited_as: str | None = None) -> None:
+async def copy_member(
+    database: Database, changes: Changes, tenant: Tenant, user_id: UUID, *, invited_as: str | None = None
+) -> None:
     """Copy an identity and its membership into the tenant's directory, unless the directory has a newer copy.
 
     Of somebody who is not an active member only role and status are: else it would be enough to invite an address to
@@ -24,14 +27,16 @@ async def copy_member(database: Database, tenant: Tenant, user_id: UUID, *, invi
     if user is None or membership is None:
         return
     if membership.status == "active":
-        await write_member(database, tenant, user, membership)
+        await write_member(database, changes, tenant, user, membership)
     else:
-        await _write_standing(database, tenant, user, membership, invited_as)
+        await _write_standing(database, changes, tenant, user, membership, invited_as)
 
 
-async def write_member(database: Database, tenant: Tenant, user: UserRow, membership: MembershipRow) -> None:
-    """Write a directory row from an identity and a membership read together."""
-    async with database.tenant(tenant.handle) as tx:
+async def write_member(
+    database: Database, changes: Changes, tenant: Tenant, user: UserRow, membership: MembershipRow
+) -> None:
+    """Write a directory row from an identity and a membership read together; courses show who teaches them."""
+    async with changes.write(tenant.id, database.tenant(tenant.handle)) as tx:
         await tx.execute(
             PUT_MEMBER,
             user_id=user.id,
@@ -52,11 +57,16 @@ async def write_member(database: Database, tenant: Tenant, user: UserRow, member
 
 
 async def _write_standing(
-    database: Database, tenant: Tenant, user: UserRow, membership: MembershipRow, invited_as: str | None
+    database: Database,
+    changes: Changes,
+    tenant: Tenant,
+    user: UserRow,
+    membership: MembershipRow,
+    invited_as: str | None,
 ) -> None:
     # An unconfirmed identity was typed in by whoever asked for it; a confirmed one is its owner's.
     is_owned = user.email_verified_at is not None
-    async with database.tenant(tenant.handle) as tx:
+    async with changes.write(tenant.id, database.tenant(tenant.handle)) as tx:
         await tx.execute(
             PUT_STANDING,
             user_id=user.id,

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from app.db.changes import Changes
 from app.db.database import Operation
 from app.db.ids import new_id
 from app.db.listen import announce
@@ -57,6 +58,7 @@ class IdentityParts:
     access: Access
     jobs: Jobs
     links: Links
+    changes: Changes
     tenants: TenantDirectory
     require_verified_email: bool
     login_attempts: int
@@ -153,7 +155,7 @@ class IdentityService:
                 await tx.execute(sql.USE_TOKEN, token_hash=digest(token))
                 await tx.execute(sql.VERIFY_EMAIL, id=user.id)
                 await self._activate(tx, user)
-        await copy_member(self.db.database, self.tenant, user.id)
+        await copy_member(self.db.database, self.parts.changes, self.tenant, user.id)
         return await self._member(user.id)
 
     async def _activate(self, tx: Tx, user: UserRow) -> None:
@@ -332,7 +334,7 @@ class IdentityService:
             for tenant_id in await tx.all(sql.MEMBERSHIP_TENANTS, user_id=user_id):
                 await self.parts.jobs.sync_member(tx, user_id, tenant_id)
             await announce(tx, "user", user_id)
-        await copy_member(self.db.database, self.tenant, user_id)
+        await copy_member(self.db.database, self.parts.changes, self.tenant, user_id)
         self.access.gate.forget_user(user_id)
         return await self._member(user_id)
 
@@ -389,7 +391,7 @@ class IdentityService:
                 await tx.execute(sql.SET_PASSWORD, id=user.id, password_hash=None)
             await self._put_membership(tx, user.id, role, "pending")
             await self.parts.links.offer(tx, self.tenant, user, "invite")
-        await copy_member(self.db.database, self.tenant, user.id, invited_as=full_name)
+        await copy_member(self.db.database, self.parts.changes, self.tenant, user.id, invited_as=full_name)
         return await self._member(user.id)
 
     async def change_role(self, user_id: UUID, role: Role) -> MemberRow:
@@ -400,7 +402,7 @@ class IdentityService:
             await self._put_membership(tx, user_id, role, status)
             await announce(tx, "user", user_id)
         self.access.gate.forget_user(user_id)
-        await copy_member(self.db.database, self.tenant, user_id)
+        await copy_member(self.db.database, self.parts.changes, self.tenant, user_id)
         return await self._member(user_id)
 
     async def delete_user(self, user_id: UUID) -> MemberRow:
@@ -416,7 +418,7 @@ class IdentityService:
             await tx.execute(sql.VOID_IN_TENANT, user_id=user_id, tenant_id=self.tenant.id)
             await announce(tx, "user", user_id)
         self.access.gate.forget_user(user_id)
-        await copy_member(self.db.database, self.tenant, user_id)
+        await copy_member(self.db.database, self.parts.changes, self.tenant, user_id)
         return await self._member(user_id)
 
     # --- shared steps

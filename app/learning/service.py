@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,6 +14,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from app.db import idempotency
+from app.db.changes import Changes
 from app.db.database import Operation
 from app.db.ids import new_id
 from app.db.paging import Page, PageRequest, key_params, page_of
@@ -65,11 +67,20 @@ class LearningService:
     """One operation's use cases in one tenant."""
 
     def __init__(
-        self, db: Operation, viewer: Viewer, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        db: Operation,
+        viewer: Viewer,
+        changes: Changes,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self.db = db
         self.viewer = viewer
+        self._changes = changes
         self._clock = clock
+
+    def _rating(self) -> AbstractAsyncContextManager[Tx]:
+        """A write transaction that changes a course's rating, which the catalogue shows."""
+        return self._changes.write(self.db.tenant.id, self.db.write())
 
     # --- enrolment
 
@@ -218,14 +229,14 @@ class LearningService:
             check.note("input.rating", "RATING_INVALID", "must be between 1 and {maximum}", maximum=5)
         comment = check("input.comment", text, comment, maximum=2000)
         check.done()
-        async with self.db.write() as tx:
+        async with self._rating() as tx:
             await tx.one(sql.ENROLLED_ONCE, "enrollment", course_id=course_id, user_id=user_id)
             return await tx.one(sql.PUT_REVIEW, course_id=course_id, user_id=user_id, rating=rating, comment=comment)
 
     async def delete_review(self, course_id: UUID) -> UUID:
         """Take one's opinion back. Raises: NotFound (there is none)."""
         user_id = self.viewer.require(Action.LEARN)
-        async with self.db.write() as tx:
+        async with self._rating() as tx:
             return await tx.one(sql.DELETE_REVIEW, "review", course_id=course_id, user_id=user_id)
 
     async def enrollment_count_by_course(self, ids: list[UUID]) -> dict[UUID, int]:
