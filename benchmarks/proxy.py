@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager, closing, suppress
 STARTUP = 196608  # the code of protocol 3.0's start-up message
 TEXTS = re.compile(r"'(?:[^']|'')*'")  # may hold semicolons
 CONTROL = re.compile(
-    r"^\s*(BEGIN|START|COMMIT|ROLLBACK|SET|RESET|DISCARD|DEALLOCATE|SAVEPOINT|RELEASE)\b", re.IGNORECASE
+    r"^\s*(BEGIN|START|COMMIT|ROLLBACK|SET|SELECT set_config|RESET|DISCARD|DEALLOCATE|SAVEPOINT|RELEASE)\b",
+    re.IGNORECASE,
 )
 
 

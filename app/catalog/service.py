@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -65,6 +66,10 @@ def scope_of(viewer: Viewer) -> str:
     return "own" if viewer.may(Action.READ_DRAFTS) else "published"
 
 
+# Of websearch_to_tsquery: a quoted phrase, or a word that must not occur.
+OPERATORS = re.compile(r'"|(?:^|\s)-\w')
+
+
 class CatalogService:
     """One operation's use cases in one tenant."""
 
@@ -98,7 +103,7 @@ class CatalogService:
         Raises: Unauthenticated, Invalid (RELEVANCE without a search).
         """
         used, params = self._filters(filters)
-        if order == "RELEVANCE" and "search" not in used:
+        if order == "RELEVANCE" and "search" not in params:
             check = Checks()
             check.note("sort", "SORT_NEEDS_SEARCH", "sorting by relevance needs something to search for")
             check.done()
@@ -115,6 +120,8 @@ class CatalogService:
     def _filters(self, filters: Mapping[str, Any]) -> tuple[frozenset[str], dict[str, Any]]:
         params = self._who()
         used = frozenset(filters)
+        if OPERATORS.search(filters.get("search", "")):
+            used = used - {"search"} | {"exact"}
         if "mine" in used:
             params["viewer_id"] = self.viewer.require(Action.READ_CATALOG)
         flags = {"mine", "published", "draft"}

@@ -101,9 +101,11 @@ PUBLISHED_ORDERS = {
 FILTERS: dict[str, ColumnElement[bool]] = {
     "search": or_(
         courses.c.search.bool_op("@@")(_QUERY),
-        # word similarity of 0.6 or more (pg_trgm.word_similarity_threshold): a typo
+        # as like as app.db.prepare.TENANT_SETTINGS says: a typo
         courses.c.search_title.bool_op("OPERATOR(extensions.%>)")(_FOLDED),
     ),
+    # For a search with operators ("..." or -word): what is excluded is excluded, however like it is.
+    "exact": courses.c.search.bool_op("@@")(_QUERY),
     "category": courses.c.category == bindparam("category", type_=Text),
     "level": courses.c.level == bindparam("level", type_=Text),
     "language": courses.c.language == bindparam("language", type_=Text),
@@ -129,7 +131,7 @@ def course_page(
     scope: str, used: frozenset[str], order: str, after: bool, backward: bool, brief: bool
 ) -> Statement[CourseRow]:
     """A page of the catalogue with these filters in this order; ``brief``: without ``LONG_COLUMNS``."""
-    rank = _RANK if "search" in used else None
+    rank = _RANK if used & {"search", "exact"} else None
     orders = PUBLISHED_ORDERS if scope == "published" else ORDERS
     columns = [column for column in course_columns(rank) if not brief or column.key not in LONG_COLUMNS]
     query = _filtered(select(*columns), scope, used)

@@ -32,6 +32,10 @@ TEXT_SEARCH = (
        ALTER MAPPING FOR hword, hword_part, word WITH extensions.unaccent, spanish_stem""",
 )
 
+# Of the login that serves tenants. Prepared statements are planned once for each tenant and connection, not six times;
+# a word that is as like as this to one of a title is taken for a typing mistake.
+TENANT_SETTINGS = ("plan_cache_mode = force_generic_plan", "pg_trgm.word_similarity_threshold = 0.4")
+
 HAS_TEXT_SEARCH = """SELECT EXISTS (SELECT FROM pg_ts_config c JOIN pg_namespace n ON n.oid = c.cfgnamespace
                      WHERE n.nspname = 'extensions' AND c.cfgname = 'es_un')"""
 
@@ -79,4 +83,10 @@ async def _connect_right(connection: AsyncConnection[Any], config: DatabaseConfi
         # The path of last resort: empty for the tenants' login, so that SQL without a tenant finds no table.
         await connection.execute(
             sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path = {}").format(login, database, sql.SQL(path))
+        )
+    await connection.execute("SELECT extensions.similarity('', '')")  # loads pg_trgm, or its setting is not known yet
+    for setting in TENANT_SETTINGS:
+        login = sql.Identifier(config.auth_role)
+        await connection.execute(
+            sql.SQL("ALTER ROLE {} IN DATABASE {} SET {}").format(login, database, sql.SQL(setting))
         )

@@ -60,12 +60,27 @@ def breaches(sql: str, volatile: frozenset[str]) -> list[str]:
         found.append("MERGE")
     if re.search(r"\bUPDATE\b", sql):
         found += [f"{name}() is volatile" for name in CALL.findall(sql) if name.lower() in volatile]
-    _, _, returning = sql.partition(" RETURNING ")
-    found += [f"RETURNING {item}" for item in returning.split(", ") if returning and not COLUMNS.fullmatch(item)]
+    found += [f"RETURNING {item}" for item in returned(sql) if not COLUMNS.fullmatch(item)]
     tables = set(TABLE.findall(sql)) - {"SET"}  # DO UPDATE SET
     if len({"." in table for table in tables}) > 1:
         found.append(f"control and tenant tables in one statement: {sorted(tables)}")
     return found
+
+
+def returned(sql: str) -> Iterator[str]:
+    """What the RETURNING clauses of a statement and of its common table expressions list."""
+    for clause in sql.split(" RETURNING ")[1:]:
+        depth, item = 0, ""
+        for character in clause:
+            depth += (character == "(") - (character == ")")
+            if depth < 0:
+                break
+            if character == "," and depth == 0:
+                yield item.strip()
+                item = ""
+            else:
+                item += character
+        yield item.strip()
 
 
 def modules() -> Iterator[ModuleType]:
@@ -80,6 +95,7 @@ def made_by(factory: Callable[..., Statement[Any]], module: ModuleType) -> Itera
         "scope": ("all", "own", "published"),
         "after": (False, True),
         "backward": (False, True),
+        "brief": (False, True),
         "order": ORDERS.get(module, ()),
         "condition": (true(),),
         "used": (frozenset(), *(frozenset({name}) for name in FILTERS.get(module, ()))),
@@ -126,6 +142,7 @@ async def test_every_statement_could_run_on_citus(volatile: frozenset[str]) -> N
         ("INSERT INTO a (b) VALUES (1) ON CONFLICT (b) DO UPDATE SET b = random()", "random() is volatile"),
         ("UPDATE courses SET a = 1 RETURNING courses.id, now()", "RETURNING now()"),
         ("DELETE FROM a RETURNING a.b + 1 AS c", "RETURNING a.b + 1 AS c"),
+        ("WITH x AS (DELETE FROM a RETURNING a.b, now()) SELECT b, 1 FROM x", "RETURNING now()"),
         ("MERGE INTO a USING b ON true WHEN MATCHED THEN DO NOTHING", "MERGE"),
         ("SELECT 1; SELECT 2", "more than one command"),
         (
