@@ -17,7 +17,7 @@ from schema import ids
 from schema.context import Info
 from schema.enums import word
 from schema.execution import Tree, batch, selected
-from schema.node import Node
+from schema.node import Node, shown
 from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import DateTime, Decimal
 
@@ -296,7 +296,7 @@ class Module(Node):
         context = info.context
         lessons = context.lesson_titles_by_module if asks_for_titles(selected(info)) else context.lessons_by_module
         lists = await lessons.all([module.row.id for module in modules])
-        return [[Lesson(row=row) for row in rows] for rows in lists]
+        return [shown(Lesson, rows) for rows in lists]
 
 
 @strawberry.type(description="A course.")
@@ -353,12 +353,12 @@ class Course(Node):
     @batch(in_turn=True, description="Who teaches it, the first named first.")
     async def instructors(courses: list[Course], info: Info) -> list[list[Instructor]]:
         lists = await info.context.instructors_by_course.all([course.row.id for course in courses])
-        return [[Instructor(row=row) for row in rows] for rows in lists]
+        return [shown(Instructor, rows) for rows in lists]
 
     @batch(in_turn=True, description="Its modules in order.")
     async def modules(courses: list[Course], info: Info) -> list[list[Module]]:
         lists = await info.context.modules_by_course.all([course.row.id for course in courses])
-        return [[Module(row=row) for row in rows] for rows in lists]
+        return [shown(Module, rows) for rows in lists]
 
     @batch(in_turn=True, description="How many lessons it has.")
     async def lesson_count(courses: list[Course], info: Info) -> list[int]:
@@ -496,7 +496,7 @@ class CatalogQuery:
             CourseConnection,
             order.name,
             page,
-            node=lambda row: Course(row=row),
+            nodes=shown(Course, page.rows),
             key=_KEYS[sort],
             count=lambda: catalog.count_courses(filters),
         )
@@ -506,19 +506,19 @@ class CatalogQuery:
     async def course(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The course.")]
     ) -> Course | None:
-        row = await info.context.courses_by_id.load(ids.decode(ids.COURSE, id, info.context.mask))
+        [row] = await info.context.courses_by_id.all([ids.decode(ids.COURSE, id, info.context.mask)])
         return None if row is None else Course(row=row)
 
     @strawberry.field(description="A module; null when there is none to see.")
     async def module(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The module.")]
     ) -> Module | None:
-        row = await info.context.modules_by_id.load(ids.decode(ids.MODULE, id, info.context.mask))
+        [row] = await info.context.modules_by_id.all([ids.decode(ids.MODULE, id, info.context.mask)])
         return None if row is None else Module(row=row)
 
     @strawberry.field(description="A lesson; null when there is none to see.")
     async def lesson(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The lesson.")]
     ) -> Lesson | None:
-        row = await info.context.lessons_by_id.load(ids.decode(ids.LESSON, id, info.context.mask))
+        [row] = await info.context.lessons_by_id.all([ids.decode(ids.LESSON, id, info.context.mask)])
         return None if row is None else Lesson(row=row)

@@ -42,10 +42,15 @@ class Context:
         self.request_id: str = asker.request_id
         self.client: Client = asker.client
         self._operation: Operation | None = None
+        self._is_taken = False
 
     async def for_operation(self) -> Context:
-        """A context of its own for one operation of this request."""
+        """A context of its own for one operation of this request: this one for the first, others for any more."""
+        if not self._is_taken:
+            self._is_taken = True
+            return self
         made = Context(self.platform, self.asker)
+        made._is_taken = True
         made.request_id = self.request_id
         return made
 

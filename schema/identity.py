@@ -49,7 +49,7 @@ from schema.errors import (
     ValidationProblem,
     said,
 )
-from schema.node import Node
+from schema.node import Node, shown
 from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import DateTime, Decimal
 
@@ -412,7 +412,7 @@ class IdentityQuery:
             UserConnection,
             order.name,
             page,
-            node=lambda row: User(row=row),
+            nodes=shown(User, page.rows),
             key=lambda row: (row.sort_name, row.user_id) if sort is UserSort.NAME else (row.created_at, row.user_id),
             count=lambda: identity.count_users(wanted),
         )

@@ -32,7 +32,7 @@ from schema.errors import (
     ValidationProblem,
 )
 from schema.identity import User
-from schema.node import Node
+from schema.node import Node, shown
 from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import UUID, DateTime, Decimal
 
@@ -390,7 +390,7 @@ def enrollment_page(info: Info, page: Any, count: Any) -> EnrollmentConnection:
         EnrollmentConnection,
         ORDER.name,
         page,
-        node=lambda row: Enrollment(row=row),
+        nodes=shown(Enrollment, page.rows),
         key=lambda row: (row.enrolled_at, row.id),
         count=count,
     )

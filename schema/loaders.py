@@ -43,6 +43,9 @@ class Loader(Generic[Value]):
         """The values of many keys, in order, without a future for each."""
         known = self._known
         wanted = {key.int: key for key in keys}
+        if not known and not self._fetching:
+            await self._read(wanted)
+            return [known[key.int] for key in keys]
         while absent := [number for number in wanted if number not in known]:
             others = {self._fetching[number] for number in absent if number in self._fetching}
             if others:
@@ -58,8 +61,9 @@ class Loader(Generic[Value]):
         self._fetching.update(dict.fromkeys(keys, done))
         try:
             found = await self._fetch(list(keys.values()))
-            for number in keys:
-                self._known[number] = found[number] if number in found else self._missing()
+            self._known.update(found)
+            for number in keys.keys() - found.keys():
+                self._known[number] = self._missing()
         finally:
             for number in keys:
                 del self._fetching[number]

@@ -95,13 +95,16 @@ def connection(
     order: str,
     page: Page[Row],
     *,
-    node: Callable[[Row], Node],
+    nodes: list[Any],
     key: Callable[[Row], Sequence[Any]],
     count: Callable[[], Awaitable[int]],
 ) -> Any:
-    """Make a connection of the (generic) type from a page; ``key`` gives a row's position in the order."""
+    """Make a connection of the (generic) type from a page and what is shown of its rows.
+
+    ``key`` gives a row's position in the order.
+    """
     return kind(
-        nodes=[node(row) for row in page.rows],
+        nodes=nodes,
         count=count,
         cursor_of=lambda row: encode_cursor(order, key(row)),
         page=page,

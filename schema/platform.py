@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from inspect import isawaitable
 from typing import Any
 
 import strawberry
-from graphql import DocumentNode, GraphQLError, execute
+from graphql import DocumentNode, GraphQLError
+from graphql import ExecutionResult as GraphQLExecutionResult
+from graphql.execution import Executor
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -15,6 +16,7 @@ from strawberry.types.graphql import OperationType
 from schema.documents import Documents
 from schema.scope import Deadline, presented
 
+IS_AWAITABLE: Any = optimized_is_awaitable
 ORDINARY = frozenset({OperationType.QUERY, OperationType.MUTATION, OperationType.SUBSCRIPTION})
 
 
@@ -29,9 +31,7 @@ class PlatformSchema(strawberry.Schema):
         self.documents = documents
         self._seconds = seconds
         self._hints = hints
-        self._executor: dict[str, Any] = {"is_awaitable": optimized_is_awaitable}
-        if self.execution_context_class is not None:
-            self._executor["executor_class"] = self.execution_context_class
+        self._executor: type[Executor[Any]] = self.execution_context_class or Executor
 
     def process_errors(self, errors: Sequence[Any], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: see the class."""
@@ -61,12 +61,19 @@ class PlatformSchema(strawberry.Schema):
     ) -> ExecutionResult:
         context = await value.for_operation()
         data: Any = None
+        errors: list[GraphQLError] | None
         try:
             async with Deadline(self._seconds):
-                found: Any = execute(self._schema, document, root, context, variables, name, **self._executor)
-                if isawaitable(found):
-                    found = await found
-            data, errors = found.data, found.errors
+                executor = self._executor.build(
+                    self._schema, document, root, context, variables, name, is_awaitable=IS_AWAITABLE
+                )
+                if isinstance(executor, list):
+                    errors = executor
+                else:
+                    found: Any = executor.execute_operation()
+                    if type(found) is not GraphQLExecutionResult:
+                        found = await found
+                    data, errors = found.data, found.errors
         except Exception as error:
             errors = [error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)]
         finally:
