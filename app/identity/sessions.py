@@ -49,7 +49,7 @@ class SessionGate:
     """
 
     def __init__(
-        self, database: Database, *, ttl: float = 5.0, limit: int = 50_000, clock: Callable[[], float] = time.monotonic
+        self, database: Database, *, ttl: float = 30.0, limit: int = 50_000, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._database = database
         self._ttl = ttl
