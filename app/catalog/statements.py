@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG
+from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
 
 from app.catalog.rows import BlockRow, CountRow, CourseRow, InstructorRow, LessonRow, ModuleRow, Placed
 from app.catalog.tables import course_instructors, courses, lesson_blocks, lessons, modules
@@ -43,8 +43,11 @@ _VIEWER = bindparam("viewer_id", type_=Uuid)
 _COURSE = bindparam("course_id", type_=Uuid)
 
 _SEARCH = bindparam("search", type_=Text)
-_QUERY = func.websearch_to_tsquery(cast(literal("extensions.es_un", Text), REGCONFIG), _SEARCH)
-_FOLDED = func.extensions.fold(_SEARCH, type_=Text)
+# Subqueries, so that what is searched for is understood once and not for every row.
+_QUERY = select(
+    func.websearch_to_tsquery(cast(literal("extensions.es_un", Text), REGCONFIG), _SEARCH, type_=TSQUERY)
+).scalar_subquery()
+_FOLDED = select(func.extensions.fold(_SEARCH, type_=Text)).scalar_subquery()
 _SIMILARITY = func.extensions.word_similarity(_FOLDED, courses.c.search_title, type_=Float)
 # Words count more than a likeness of the title; rounded so that a cursor holds the exact value.
 _RANK = cast(func.round(cast(func.ts_rank(courses.c.search, _QUERY) * 2 + _SIMILARITY, Numeric), 6), Float)
@@ -220,10 +223,11 @@ INSTRUCTORS_BY_COURSE = Statement(
     InstructorRow,
 )
 LESSON_COUNTS = Statement(
-    select(lessons.c.course_id.label("key"), func.count().label("count"))
-    .join(modules, modules.c.id == lessons.c.module_id)
-    .where(lessons.c.course_id == any_(_IDS), _LESSON_ALIVE, _MODULE_ALIVE)
-    .group_by(lessons.c.course_id),
+    select(modules.c.course_id.label("key"), func.count().label("count"))
+    .select_from(modules)
+    .join(lessons, lessons.c.module_id == modules.c.id)
+    .where(modules.c.course_id == any_(_IDS), _LESSON_ALIVE, _MODULE_ALIVE)
+    .group_by(modules.c.course_id),
     CountRow,
 )
 TEACHES = Statement(

@@ -265,19 +265,27 @@ PUT_PROGRESS = Statement(
     .on_conflict_do_update(index_elements=["enrollment_id", "lesson_id"], set_={**_STATE, "updated_at": func.now()}),
     int,
 )
+# A lesson's course, its module's and its progress's are the same. Asked of the modules, which lead to their lessons by
+# an index (from the lessons, PostgreSQL would rather read every module there is), and of the progress as well.
+_MINE = and_(
+    lesson_progress.c.lesson_id == lessons.c.id,
+    lesson_progress.c.user_id == _USER,
+    lesson_progress.c.course_id == any_(_IDS),
+)
 _DONE = and_(lessons.c.is_required, lesson_progress.c.completed_at.is_not(None))
 COURSE_PROGRESS = Statement(
     select(
-        lessons.c.course_id,
+        modules.c.course_id,
         func.coalesce(func.sum(lessons.c.weight).filter(lessons.c.is_required), 0).label("total_weight"),
         func.coalesce(func.sum(lessons.c.weight).filter(_DONE), 0).label("done_weight"),
         func.count().filter(lessons.c.is_required).label("total_lessons"),
         func.count().filter(_DONE).label("completed_lessons"),
     )
-    .join(modules, modules.c.id == lessons.c.module_id)
-    .outerjoin(lesson_progress, and_(lesson_progress.c.lesson_id == lessons.c.id, lesson_progress.c.user_id == _USER))
-    .where(lessons.c.course_id == any_(_IDS), _ALIVE)
-    .group_by(lessons.c.course_id),
+    .select_from(modules)
+    .join(lessons, lessons.c.module_id == modules.c.id)
+    .outerjoin(lesson_progress, _MINE)
+    .where(modules.c.course_id == any_(_IDS), _ALIVE)
+    .group_by(modules.c.course_id),
     CourseProgressRow,
 )
 MY_ENROLLMENTS_BY_COURSE = Statement(
@@ -338,12 +346,13 @@ ENROLLED_ONCE = Statement(
 )
 # The first lesson, in course order, that is not done; the last touched one is preferred by the service.
 FIRST_OPEN_LESSON = Statement(
-    select(lessons.c.course_id, lessons.c.id.label("lesson_id"))
-    .ext(distinct_on(lessons.c.course_id))
-    .join(modules, modules.c.id == lessons.c.module_id)
-    .outerjoin(lesson_progress, and_(lesson_progress.c.lesson_id == lessons.c.id, lesson_progress.c.user_id == _USER))
-    .where(lessons.c.course_id == any_(_IDS), _ALIVE, lesson_progress.c.completed_at.is_(None))
-    .order_by(lessons.c.course_id, modules.c.position, modules.c.id, lessons.c.position, lessons.c.id),
+    select(modules.c.course_id, lessons.c.id.label("lesson_id"))
+    .ext(distinct_on(modules.c.course_id))
+    .select_from(modules)
+    .join(lessons, lessons.c.module_id == modules.c.id)
+    .outerjoin(lesson_progress, _MINE)
+    .where(modules.c.course_id == any_(_IDS), _ALIVE, lesson_progress.c.completed_at.is_(None))
+    .order_by(modules.c.course_id, modules.c.position, modules.c.id, lessons.c.position, lessons.c.id),
     ResumeRow,
 )
 LAST_TOUCHED_OPEN = Statement(

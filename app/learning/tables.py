@@ -45,6 +45,7 @@ enrollments = Table(
     updated_at(),
     # One row per learner and course whatever its state: re-enrolling re-activates it and finds its progress again.
     UniqueConstraint("course_id", "user_id", name="uq_enrollments_course_user"),
+    Index("ix_enrollments_newest", "enrolled_at", "id"),
     Index("ix_enrollments_user", "user_id", "enrolled_at", "id"),
     Index("ix_enrollments_course", "course_id", "status", "enrolled_at", "id"),
 )
