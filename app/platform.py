@@ -131,6 +131,7 @@ def database_config(settings: Settings, owner_dsn: str) -> DatabaseConfig:
         runtime_password=settings.runtime_password_for(owner_dsn),
         pool_size=settings.database_pool_size,
         pool_slots=settings.database_pool_slots,
+        pool_active=settings.database_pool_active,
         control_pool_size=settings.database_control_pool_size,
         pool_timeout=settings.database_pool_timeout,
         tenants_per_connection=settings.database_tenants_per_connection,

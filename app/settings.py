@@ -68,12 +68,18 @@ class Settings(BaseSettings):
         "stegmaier", pattern=r"^[a-z][a-z0-9_]{0,30}$", description="Prefix of the runtime logins' names."
     )
     database_pool_size: int = Field(16, ge=1, le=500, description="Tenant connections of one process and node.")
-    database_pool_slots: int = Field(4, ge=1, le=64, description="Sticky slots that share those connections.")
+    database_pool_slots: int = Field(16, ge=1, le=500, description="Sticky slots that share those connections.")
+    database_pool_active: int = Field(
+        8,
+        ge=1,
+        le=500,
+        description="Tenant transactions of one process and node at once; half of the connections keeps tenants apart.",
+    )
     database_control_pool_size: int = Field(8, ge=1, le=200, description="Control connections of one process.")
     database_pool_timeout: float = Field(5.0, gt=0, le=60, description="Seconds to wait for a connection.")
     database_statement_timeout: int = Field(10_000, ge=100, description="Milliseconds one statement may take.")
     database_tenants_per_connection: int = Field(
-        150, ge=1, description="A connection that has served more tenants than this is replaced."
+        250, ge=1, description="A connection that has served more tenants than this is replaced."
     )
 
     jwt_secret: SecretStr = Field(

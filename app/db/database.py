@@ -27,10 +27,11 @@ class DatabaseConfig:
     role_prefix: str = "stegmaier"
     runtime_password: str | None = None
     pool_size: int = 16
-    pool_slots: int = 4
+    pool_slots: int = 16
+    pool_active: int = 8
     control_pool_size: int = 8
     pool_timeout: float = 5.0
-    tenants_per_connection: int = 150
+    tenants_per_connection: int = 250
     prepare: bool = True
     timeouts: Timeouts = field(default_factory=Timeouts)
 
@@ -77,6 +78,7 @@ class Database:
             connector(config.dsn_as(config.auth_role, owner_dsn), prepare=config.prepare),
             slots=config.pool_slots,
             size=config.pool_size,
+            active=config.pool_active,
             timeout=config.pool_timeout,
             max_tenants=config.tenants_per_connection,
             name=f"node {number}",

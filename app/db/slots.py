@@ -142,10 +142,19 @@ class Slot:
 
 
 class StickySlots:
-    """K slots on one node; a tenant prefers one of them and spills to its next choices only when that is busy."""
+    """K slots on one node; a tenant prefers one of them and spills to its next choices only when that is busy.
 
-    def __init__(self, connect: Connect, *, slots: int, size: int, timeout: float, max_tenants: int, name: str) -> None:
+    Fewer transactions run at once than there are connections (``active``): so a tenant mostly finds one of its first
+    choices free, and each connection serves few tenants. Whoever comes later waits in line.
+    """
+
+    def __init__(
+        self, connect: Connect, *, slots: int, size: int, active: int, timeout: float, max_tenants: int, name: str
+    ) -> None:
         self.max_tenants = max_tenants
+        self._name = name
+        self._timeout = timeout
+        self._turns = asyncio.Semaphore(active)
         self._slots = [
             Slot(connect, size=max(1, size // slots), timeout=timeout, name=f"{name}-{index}") for index in range(slots)
         ]
@@ -156,9 +165,17 @@ class StickySlots:
             slot.close()
 
     async def acquire(self, tenant_id: UUID) -> tuple[Slot, Wire]:
-        """A connection for a tenant, and where it is to be given back with ``release``."""
-        slot = self._choose(tenant_id)
-        wire = await slot.acquire()
+        """A connection for a tenant, and where it is to be given back with ``release``.
+
+        Raises PoolTimeout when it is nobody's turn in time, and what ``Slot.acquire`` raises.
+        """
+        await self._take_turn()
+        try:
+            slot = self._choose(tenant_id)
+            wire = await slot.acquire()
+        except BaseException:
+            self._turns.release()
+            raise
         wire.tenants.add(tenant_id)
         return slot, wire
 
@@ -167,6 +184,17 @@ class StickySlots:
         if len(wire.tenants) > self.max_tenants or wire.age > LIFETIME:
             wire.close()
         slot.release(wire)
+        self._turns.release()
+
+    async def _take_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()  # at once
+            return
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise PoolTimeout(f"no turn on {self._name} in {self._timeout} s") from error
 
     def _choose(self, tenant_id: UUID) -> Slot:
         order = preferred(tenant_id, len(self._slots))

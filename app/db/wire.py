@@ -23,6 +23,7 @@ from psycopg.pq.abc import PGresult
 Values = tuple[Sequence[bytes | None], Sequence[int]]
 NO_VALUES: Values = ((), ())
 MOST_PREPARED = 512  # statements of one connection; the least recently used one makes room
+FEW_TENANTS = 40  # a connection that serves more shares its statements among them, or it would prepare all the time
 Key = tuple[str, str]  # the schema on the path, and the text
 
 
@@ -148,7 +149,7 @@ class Wire:
             raise OperationalError("the connection is closed")
         data, formats = values
         if self._prepare:
-            key = (owner, sql)
+            key = (owner if len(self.tenants) <= FEW_TENANTS else "", sql)
             name = self._prepared.get(key)
             if name is None:
                 name = self._learn(key)
