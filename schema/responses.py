@@ -9,7 +9,7 @@ from typing import Any
 from strawberry import Schema
 from strawberry.types.execution import ExecutionResult
 
-from app.catalog.service import scope_of
+from app.catalog.reading import scope_of
 from app.db.changes import Changes
 from app.outside.cache import Cache, Key, tenant_key
 from schema.context import Context
