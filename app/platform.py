@@ -135,6 +135,7 @@ def database_config(settings: Settings, owner_dsn: str) -> DatabaseConfig:
         control_pool_size=settings.database_control_pool_size,
         pool_timeout=settings.database_pool_timeout,
         tenants_per_connection=settings.database_tenants_per_connection,
+        prepare=settings.database_prepared_statements,
         timeouts=Timeouts(statement=settings.database_statement_timeout),
     )
 

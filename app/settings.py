@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     database_tenants_per_connection: int = Field(
         250, ge=1, description="A connection that has served more tenants than this is replaced."
     )
+    database_prepared_statements: bool = Field(
+        True, description="Keep prepared statements. Turn off behind a pooler in transaction mode (PgBouncer < 1.21)."
+    )
 
     jwt_secret: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET), description="HS256 key of access tokens, at least 32 bytes."

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.commands.settings_doc import env_example, markdown, rows
+from app.platform import database_config
 from app.settings import DEVELOPMENT_SECRET, Settings, SettingsError, load
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -67,6 +68,12 @@ def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "short")
     with pytest.raises(SettingsError, match="JWT_SECRET: must have at least 32 bytes"):
         load()
+
+
+def test_prepared_statements_can_be_turned_off_for_a_pooler(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert database_config(load(), "dbname=x").prepare
+    monkeypatch.setenv("DATABASE_PREPARED_STATEMENTS", "false")
+    assert not database_config(load(), "dbname=x").prepare
 
 
 def test_production_with_everything_set_starts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ SECTIONS = {
     "Server": "env host port base_domain public_url allowed_hosts cors_origins data_dir log_level log_format "
     "trust_proxy_headers",
     "Database": "database_url database_runtime_password database_role_prefix database_pool_size database_pool_slots "
-    "database_pool_active "
-    "database_control_pool_size database_pool_timeout database_statement_timeout database_tenants_per_connection",
+    "database_pool_active database_control_pool_size database_pool_timeout database_statement_timeout "
+    "database_tenants_per_connection database_prepared_statements",
     "Identity": "jwt_secret jwt_issuer access_token_minutes refresh_token_days session_days require_verified_email "
     "login_attempts argon2_memory_kib argon2_time_cost argon2_concurrency",
     "Cache": "redis_url response_cache response_cache_seconds response_cache_megabytes",

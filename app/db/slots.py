@@ -15,7 +15,7 @@ from hashlib import blake2b
 from uuid import UUID
 
 from psycopg import AsyncConnection, OperationalError
-from psycopg_pool import PoolTimeout
+from psycopg_pool import PoolClosed, PoolTimeout
 
 from app.db.wire import Wire
 
@@ -55,24 +55,27 @@ class Slot:
 
         Raises PoolTimeout when none becomes free in time, OperationalError when none can be made in that time.
         """
+        if self._closed:
+            raise PoolClosed(f"the connections of {self._name} are closed")
         wire = self._free()
         if wire is not None:
             return wire
         deadline = asyncio.get_running_loop().time() + self._timeout
-        while True:
-            if self._made < self.size:
-                return await self._make(deadline)
+        if self._made < self.size:
+            self._made += 1
+        else:
             given = await self._wait(deadline)
             if given is not None:
-                return given
+                if not given.closed:
+                    return given
+                given.close()
+        return await self._make(deadline)
 
     def release(self, wire: Wire) -> None:
         """Give a connection back. One that is closed makes room for a new one."""
-        if self._closed and not wire.closed:
+        if self._closed or wire.closed:
             wire.close()
-        if wire.closed:
-            self._made -= 1
-            self._hand_over(None)
+            self._make_room()
         elif not self._hand_over(wire):
             self._idle.append(wire)
 
@@ -83,23 +86,30 @@ class Slot:
             wire.close()
         self._made -= len(self._idle)
         self._idle.clear()
+        refusal = PoolClosed(f"the connections of {self._name} are closed")
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_exception(refusal)
 
     def _free(self) -> Wire | None:
         while self._idle:
             wire = self._idle.pop()
             if not wire.closed:
                 return wire
+            wire.close()
             self._made -= 1
         return None
 
     async def _make(self, deadline: float) -> Wire:
-        self._made += 1
+        """Open a connection; the caller has counted it."""
         pause = 0.05
         try:
             while True:
                 left = deadline - asyncio.get_running_loop().time()
                 try:
-                    return await asyncio.wait_for(self._connect(), max(left, 0.05))
+                    async with asyncio.timeout(max(left, 0.05)):  # wait_for of Python 3.11 swallows cancellations
+                        return await self._connect()
                 except (OperationalError, TimeoutError) as error:
                     # Jittered, so that a server that comes back is not met by everybody at the same moment.
                     wait = pause * random.uniform(0.5, 1.5)  # noqa: S311 -- no secret
@@ -108,12 +118,11 @@ class Slot:
                     await asyncio.sleep(wait)
                     pause = min(pause * 2, 1.0)
         except BaseException:
-            self._made -= 1
-            self._hand_over(None)
+            self._make_room()
             raise
 
     async def _wait(self, deadline: float) -> Wire | None:
-        """Stand in line: a connection, or None when there is room to make one."""
+        """Stand in line: a connection, or None for the room to make one, which is counted already."""
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[Wire | None] = loop.create_future()
         self._waiting.append(turn)
@@ -121,16 +130,21 @@ class Slot:
             async with asyncio.timeout_at(deadline):
                 return await turn
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 # Given at the very moment of giving up: it is the next one's.
                 given = turn.result()
                 if given is not None:
                     self.release(given)
                 else:
-                    self._hand_over(None)
+                    self._make_room()
             if isinstance(error, TimeoutError):
                 raise PoolTimeout(f"no connection of {self._name} became free in {self._timeout} s") from error
             raise
+
+    def _make_room(self) -> None:
+        """Leave the place of a connection to the next in line: newcomers must not take it in between."""
+        if not self._hand_over(None):
+            self._made -= 1
 
     def _hand_over(self, wire: Wire | None) -> bool:
         while self._waiting:
@@ -155,8 +169,10 @@ class StickySlots:
         self._name = name
         self._timeout = timeout
         self._turns = asyncio.Semaphore(active)
+        slots = min(slots, size)
         self._slots = [
-            Slot(connect, size=max(1, size // slots), timeout=timeout, name=f"{name}-{index}") for index in range(slots)
+            Slot(connect, size=(size + index) // slots, timeout=timeout, name=f"{name}-{index}")
+            for index in range(slots)
         ]
 
     def close(self) -> None:

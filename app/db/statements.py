@@ -71,6 +71,10 @@ class Statement(Generic[Row]):
             kinds = {result.ftype(column) for column in range(result.nfields)}
             self._format = BINARY if kinds <= FASTER_IN_BINARY else TEXT
 
+    def unlearn(self) -> None:
+        """Look at the types of the columns again: one of them was changed."""
+        self._format = None
+
     def bind(self, given: dict[str, Any]) -> dict[str, Any]:
         """Return the parameters of one execution. Raises TypeError on a name the statement does not know."""
         if self._names != given.keys():

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
 
-from psycopg.pq import TransactionStatus
 from psycopg.pq.abc import PGresult
 
 from app.db.wire import Wire
@@ -75,23 +74,23 @@ def begin_control(timeouts: Timeouts, read_only: bool) -> str:
 def verify_path(wire: Wire, tenant: TenantHandle | None) -> None:
     """Tripwire: PostgreSQL 18 reports the path it really uses; refuse to go on if it is not this tenant's.
 
-    Without a tenant (after a transaction) and in a transaction that has failed it must be empty. Costs a look-up in
-    libpq, no round trip. Older servers report nothing and are not checked here.
+    Without a tenant (after a transaction, and in one that has failed) it must be empty. Costs a look-up in libpq, no
+    round trip. Older servers report nothing; there the fence's own answer has to do.
     """
     reported = wire.parameter(b"search_path")
-    nobodys = tenant is None or wire.status == TransactionStatus.INERROR
-    wanted = b"" if nobodys or tenant is None else tenant.schema_name.encode()
+    wanted = b"" if tenant is None else tenant.schema_name.encode()
     if reported is not None and reported.strip(b'"') != wanted:
         raise TenantFenceBroken("connection is not in its tenant's schema")
 
 
-def verify_fence(wire: Wire, fenced: PGresult | None, tenant: TenantHandle) -> None:
-    """The same for a transaction that begins and ends in one message: the fence's own answer says what was set.
+def verify_fence(wire: Wire, fenced: PGresult | None, tenant: TenantHandle, *, ended: bool = False) -> None:
+    """The same for the message that brings the fence, whose own answer says on every version what was set.
 
-    ``fenced`` is None when the message failed before it; whoever waits for the statement is told of that.
+    ``fenced`` is None when the message failed before it; whoever waits for the statement is told of that. ``ended``:
+    the transaction has ended, or failed, in the same message.
     """
     if fenced is not None:
         role, path = fenced.get_value(0, 0), fenced.get_value(0, 1)
         if (role, path) != (tenant.role_name.encode(), tenant.schema_name.encode()):
             raise TenantFenceBroken("the transaction ran outside its tenant's fence")
-    verify_path(wire, None)
+    verify_path(wire, None if ended else tenant)

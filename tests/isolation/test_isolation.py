@@ -209,5 +209,6 @@ async def test_with_both_guards_gone_the_suite_would_notice(
     monkeypatch.setattr(
         "app.db.tenant_transaction.fence", lambda _, timeouts: original(random.choice(handles), timeouts)
     )
-    monkeypatch.setattr("app.db.tenant_transaction.verify_path", lambda *_: None)
+    for check in ("verify_path", "verify_fence"):
+        monkeypatch.setattr(f"app.db.tenant_transaction.{check}", lambda *_, **__: None)
     assert await barrage(worlds, people, random.Random(7), 60) > 0
