@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -39,7 +40,7 @@ async def serve(
     ):
         await _prepare(settings, dsn, with_demo=with_demo)
         application = Application(settings, dsn)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 application.asgi,
                 log_config=None,
@@ -51,7 +52,7 @@ async def serve(
             )
         )
         _greet(settings, port=listening.getsockname()[1], with_demo=with_demo)
-        await server.serve(sockets=[listening])
+        await server.serve_until_cancelled(listening)
         if not server.started:
             raise typer.Exit(1)
 
@@ -60,14 +61,13 @@ async def serve(
 async def worker() -> None:
     """Run the job worker alone (mails, directory copies, event relay) until it is stopped."""
     async with platform(open_queue=False) as made:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
         running = Worker(made)
         await running.open()
-        running.start()
-        await stop.wait()
-        await running.close()
+        try:
+            running.start()
+            await asyncio.Event().wait()  # until a signal cancels the command
+        finally:
+            await running.close()
 
 
 @command
@@ -76,6 +76,29 @@ async def demo() -> None:
     async with platform() as made:
         await load_demo(made)
     out.print(_logins())
+
+
+class _Server(uvicorn.Server):
+    """Stops when its task is cancelled, and leaves signals to the command.
+
+    uvicorn would raise a captured SIGTERM once more when it has stopped: the process would end before the embedded
+    servers are stopped.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    async def serve_until_cancelled(self, listening: socket.socket) -> None:
+        """Serve; the first cancellation lets requests under way end, the second does not wait for them."""
+        serving = asyncio.create_task(self.serve(sockets=[listening]), name="server")
+        while not serving.done():
+            try:
+                await asyncio.wait({serving})
+            except asyncio.CancelledError:
+                self.force_exit, self.should_exit = self.should_exit, True
+        serving.result()
 
 
 async def _prepare(settings: Settings, dsn: str, *, with_demo: bool) -> None:
