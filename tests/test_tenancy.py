@@ -48,6 +48,71 @@ async def test_a_slug_is_taken_once_even_by_two_at_once(acme: World) -> None:
     assert await schemas(acme) == before + 1
 
 
+async def identities(world: World, email: str) -> list[tuple[Any, ...]]:
+    return await world.as_owner(
+        f"SELECT password_hash, email_verified_at IS NOT NULL FROM control.users WHERE email = '{email}'"
+    )
+
+
+async def test_a_founding_that_fails_leaves_no_identity_and_its_retry_counts(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    founder, slug = acme.platform.founder, f"retried-{uuid4().hex[:6]}"
+    email = f"boss@{slug}.test"
+    who: dict[str, Any] = {"name": "X", "admin_email": email, "admin_name": "Boss"}
+    with pytest.raises(Conflict):
+        await founder.found(slug=acme.tenant.slug, password=PASSWORD, **who)
+    assert await identities(acme, email) == []
+
+    async def crash(*_: Any) -> None:
+        raise RuntimeError("in the middle")
+
+    for password in (PASSWORD, None):
+        with monkeypatch.context() as patched:
+            patched.setattr(acme.platform.jobs, "sync_member", crash)
+            with pytest.raises(RuntimeError, match="in the middle"):
+                await founder.found(slug=slug, password=password, **who)
+        assert await identities(acme, email) == []
+    other = "another password 4 the retry"
+    await founder.found(slug=slug, password=other, **who)
+    [(password_hash, verified)] = await identities(acme, email)
+    assert verified
+    assert await acme.platform.passwords.verify(password_hash, other)
+
+
+async def test_a_founder_who_registers_elsewhere_meanwhile_leaves_nothing_half_made(acme: World) -> None:
+    slug = f"meanwhile-{uuid4().hex[:6]}"
+    email = f"boss@{slug}.test"
+    service, founder = TenantService(acme.platform.database), acme.platform.founder
+
+    async def register() -> None:
+        while await service.find(slug) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await acme.as_owner(
+            f"INSERT INTO control.users (id, email, full_name) VALUES (gen_random_uuid(), '{email}', 'Boss')"
+        )
+
+    found = founder.found(slug=slug, name="X", admin_email=email, admin_name="Boss", password=PASSWORD)
+    founded, _ = await asyncio.gather(found, register(), return_exceptions=True)
+    assert isinstance(founded, Conflict)
+    assert await service.find(slug) is None
+    assert await identities(acme, email) == [(None, False)]
+    await founder.found(slug=slug, name="X", admin_email=email, admin_name="Boss", password=PASSWORD)
+
+
+async def test_an_administrator_without_a_password_gets_the_one_that_is_given(acme: World) -> None:
+    slug = f"bare-{uuid4().hex[:6]}"
+    email = f"boss@{slug}.test"
+    await acme.as_owner(
+        f"""INSERT INTO control.users (id, email, full_name, email_verified_at)
+            VALUES (gen_random_uuid(), '{email}', 'Boss', now())"""
+    )
+    await acme.platform.founder.found(slug=slug, name="X", admin_email=email, admin_name="B", password=PASSWORD)
+    [(password_hash, verified)] = await identities(acme, email)
+    assert verified
+    assert await acme.platform.passwords.verify(password_hash, PASSWORD)
+
+
 async def test_bad_values_are_all_named_before_anything_is_made(acme: World) -> None:
     before = await schemas(acme)
     with pytest.raises(Invalid) as refused:
