@@ -213,11 +213,13 @@ class Worker:
             )
 
     async def sweep(self, timestamp: int) -> None:
-        """Every two minutes: relay what an interrupted process left in the tenants' outboxes.
+        """Every two minutes: finish what an interrupted process left: half a suspension, events in tenants' outboxes.
 
         A tenant whose events cannot be relayed keeps nobody else's from being relayed.
         """
-        async for tenant in TenantService(self._platform.database).each():
+        service = TenantService(self._platform.database)
+        await service.mend()
+        async for tenant in service.each():
             if tenant.state != TenantState.ACTIVE:
                 continue
             try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -15,8 +17,8 @@ from psycopg.conninfo import make_conninfo
 from app.db.database import Database
 from app.db.setup import migrate_control
 from app.db.statements import Statement
-from app.db.transaction import Tx
-from app.errors import Conflict, Invalid, NotFound
+from app.db.transaction import ConnectionTx, Tx
+from app.errors import Conflict, Invalid, NotFound, Unavailable
 from app.identity.directory import copy_member
 from app.main import Application
 from app.outside.mail import Mail, MailTemporarilyUndeliverable
@@ -341,6 +343,72 @@ async def test_operators_find_list_and_switch_tenants(acme: World) -> None:
     for wrong in ("not a host", "localhost", "127.0.0.1", "a.example:8000", "-a.example", "http://a.example", ""):
         with pytest.raises(Invalid):
             await service.add_domain(acme.tenant.slug, wrong)
+
+
+async def standing(world: World) -> tuple[str, bool]:
+    """The tenant's state, and whether its role may use its schema."""
+    [found] = await world.as_owner(
+        f"""SELECT state, has_schema_privilege(role_name, schema_name, 'USAGE') FROM control.tenants
+            WHERE id = '{world.tenant.id}'"""
+    )
+    return str(found[0]), bool(found[1])
+
+
+async def test_state_and_grant_agree_whichever_commit_of_a_switch_fails(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = acme.platform.database
+    service = TenantService(database)
+    control = database.control
+    failing = [0]
+
+    @asynccontextmanager
+    async def lost(*, read_only: bool = False) -> AsyncIterator[ConnectionTx]:
+        async with control(read_only=read_only) as tx:
+            yield tx
+            failing[0] -= not read_only
+            if failing[0] == 0 and not read_only:
+                raise Unavailable("the commit failed")
+
+    monkeypatch.setattr(database, "control", lost)
+    failing[0] = 1
+    with pytest.raises(Unavailable):
+        await service.suspend(acme.tenant.slug)
+    assert await standing(acme) == ("active", True)
+    failing[0] = 2
+    assert (await service.suspend(acme.tenant.slug)).state == "suspended"
+    assert await standing(acme) == ("suspended", False)
+    failing[0] = 1
+    with pytest.raises(Unavailable):
+        await service.resume(acme.tenant.slug)
+    assert await standing(acme) == ("suspended", False)
+    assert (await service.resume(acme.tenant.slug)).state == "active"
+    assert await standing(acme) == ("active", True)
+
+
+async def test_the_sweep_mends_what_a_crash_between_state_and_grant_left_apart(acme: World, globex: World) -> None:
+    schema = acme.tenant.schema_name
+    await acme.as_owner(f"REVOKE USAGE ON SCHEMA {schema} FROM {schema}")
+    await globex.suspend()
+    await globex.as_owner(f"GRANT USAGE ON SCHEMA {globex.tenant.schema_name} TO {globex.tenant.role_name}")
+    await acme.application.worker.sweep(0)
+    assert await standing(acme) == ("active", True)
+    assert await standing(globex) == ("suspended", False)
+    assert await TenantService(acme.platform.database).mend() == []
+
+
+async def test_a_tenant_on_a_server_that_is_away_can_be_suspended_and_is_mended_later(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    await acme.as_owner(
+        f"""INSERT INTO control.nodes (node_number, engine, dsn)
+            VALUES (77, 'postgres', 'postgresql://nobody@127.0.0.1:9/none') ON CONFLICT DO NOTHING;
+            UPDATE control.tenants SET node_number = 77 WHERE id = '{acme.tenant.id}'"""
+    )
+    assert (await service.suspend(acme.tenant.slug)).state == "suspended"
+    assert acme.tenant.slug not in await service.mend()
+    await acme.as_owner(f"UPDATE control.tenants SET node_number = 1 WHERE id = '{acme.tenant.id}'")
+    assert acme.tenant.slug in await service.mend()
+    assert await standing(acme) == ("suspended", False)
 
 
 async def test_an_older_copy_of_a_person_never_overwrites_a_newer_one(acme: World) -> None:

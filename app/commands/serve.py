@@ -109,6 +109,7 @@ async def _prepare(settings: Settings, dsn: str, *, with_demo: bool) -> None:
     try:
         service = TenantService(made.database)
         await service.sweep()
+        await service.mend()
         for outcome in await service.migrate_all():
             if outcome.error:
                 complain("MIGRATION", f"{outcome.slug} could not be migrated: {outcome.error}")
