@@ -43,8 +43,9 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     base_domain: str = Field("localhost", description="Tenants are reached at <slug>.<base_domain>.")
     public_url: str = Field(
-        "http://127.0.0.1:8000",
-        description="Where people reach the web front end; links in mails start with it.",
+        "",
+        description="Where people reach the web front end; links in mails start with it. "
+        "Unset: http://HOST:PORT, outside production.",
     )
     allowed_hosts: JsonList = Field(
         ["*"], description="Host names that are answered (JSON list); production needs an explicit list."
@@ -142,9 +143,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_together(self) -> Settings:
         problems = []
+        if not self.public_url and self.env != "production":
+            self.public_url = f"http://{_reachable(self.host)}:{self.port}"
         if len(self.jwt_secret.get_secret_value().encode()) < 32:
             problems.append("JWT_SECRET: must have at least 32 bytes")
-        if urlsplit(self.public_url).scheme not in {"http", "https"}:
+        if self.public_url and urlsplit(self.public_url).scheme not in {"http", "https"}:
             problems.append("PUBLIC_URL: must start with http:// or https://")
         if self.env == "production":
             problems += self._production_problems()
@@ -158,7 +161,7 @@ class Settings(BaseSettings):
             "DATABASE_URL: required (the embedded PostgreSQL is for development)": self.database_url is None,
             "SMTP_HOST: required, or nobody gets a mail": self.smtp_host is None,
             "ALLOWED_HOSTS: name the hosts that are served instead of *": "*" in self.allowed_hosts,
-            "PUBLIC_URL: must be https in production": not self.public_url.startswith("https://"),
+            "PUBLIC_URL: required, and must be https in production": not self.public_url.startswith("https://"),
             "BASE_DOMAIN: required (the default is localhost)": self.base_domain == "localhost",
         }
         return [problem for problem, found in checks.items() if found]
@@ -176,6 +179,13 @@ class Settings(BaseSettings):
         if not owner_password:
             return None
         return hmac.new(str(owner_password).encode(), b"stegmaier runtime logins", hashlib.sha256).hexdigest()
+
+
+def _reachable(host: str) -> str:
+    """A host to listen on as one to connect to."""
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def load(**overrides: Any) -> Settings:

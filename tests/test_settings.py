@@ -82,6 +82,23 @@ def test_production_with_everything_set_starts(monkeypatch: pytest.MonkeyPatch) 
     assert settings.runtime_password_for("postgresql://owner@db/app") is None
 
 
+def test_links_lead_to_where_development_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().public_url == "http://127.0.0.1:8000"
+    monkeypatch.setenv("PORT", "9000")
+    assert load().public_url == "http://127.0.0.1:9000"
+    assert load(host="0.0.0.0", port=9001).public_url == "http://127.0.0.1:9001"  # noqa: S104
+    assert load(host="::1").public_url == "http://[::1]:9000"
+    assert load(host="learn.test").public_url == "http://learn.test:9000"
+    monkeypatch.setenv("PUBLIC_URL", "http://front.test")
+    assert load().public_url == "http://front.test"
+    monkeypatch.setenv("PUBLIC_URL", "ftp://front.test")
+    with pytest.raises(SettingsError, match="PUBLIC_URL: must start with"):
+        load()
+    monkeypatch.delenv("PUBLIC_URL")
+    with pytest.raises(SettingsError, match="PUBLIC_URL: required, and must be https"):
+        load(env="production")
+
+
 def test_every_setting_is_in_the_documents() -> None:
     assert len(rows()) == len(Settings.model_fields)
     assert (ROOT / ".env.example").read_text(encoding="utf-8") == env_example()

@@ -33,8 +33,10 @@ async def serve(
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(**changes)
     configure_logs(settings)
+    listening = _listening(settings.host, settings.port)
+    settings = load(**{**changes, "port": listening.getsockname()[1]})  # PORT=0 is any that is free
     with (
-        _listening(settings.host, settings.port) as listening,
+        listening,
         running_database(settings) as dsn,
         running_cache(settings) as settings,
     ):
@@ -51,7 +53,7 @@ async def serve(
                 timeout_graceful_shutdown=10,
             )
         )
-        _greet(settings, port=listening.getsockname()[1], with_demo=with_demo)
+        _greet(settings, with_demo=with_demo)
         await server.serve_until_cancelled(listening)
         if not server.started:
             raise typer.Exit(1)
@@ -135,8 +137,8 @@ def _listening(host: str, port: int) -> socket.socket:
     return made
 
 
-def _greet(settings: Settings, *, port: int, with_demo: bool) -> None:
-    base = f"http://{settings.host}:{port}"
+def _greet(settings: Settings, *, with_demo: bool) -> None:
+    base = f"http://{settings.host}:{settings.port}"
     out.print(f"Stegmaier Learning Platform  {base}/graphql   GraphiQL: {base}/graphiql", soft_wrap=True)
     if with_demo:
         out.print(_logins())
