@@ -19,6 +19,7 @@ DEVELOPMENT_SECRET = "development-only-secret-change-me-0123456789"  # noqa: S10
 
 # NoDecode: pydantic-settings would end the reading at the first list that is no JSON, and name no other problem.
 JsonList = Annotated[list[str], NoDecode]
+SecretList = Annotated[list[SecretStr], NoDecode]
 
 
 class SettingsError(Exception):
@@ -80,6 +81,11 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET), description="HS256 key of access tokens, at least 32 bytes."
     )
+    jwt_previous_secrets: SecretList = Field(
+        [],
+        description="Former JWT_SECRETs whose tokens are still accepted (JSON list): put the old one here when you "
+        "change it, and remove it ACCESS_TOKEN_MINUTES later.",
+    )
     jwt_issuer: str = Field("stegmaier", description="Issuer and audience written into tokens and required of them.")
     access_token_minutes: int = Field(15, ge=1, le=15, description="Life of an access token, minutes.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="A session unused for this many days ends.")
@@ -121,7 +127,7 @@ class Settings(BaseSettings):
     login_attempts: int = Field(5, ge=1, le=100, description="Failed log-ins of one address before it has to wait.")
     inline_worker: bool = Field(True, description="Run the job worker inside the server process.")
 
-    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "jwt_previous_secrets", mode="before")
     @classmethod
     def _read_list(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -147,6 +153,8 @@ class Settings(BaseSettings):
             self.public_url = f"http://{_reachable(self.host)}:{self.port}"
         if len(self.jwt_secret.get_secret_value().encode()) < 32:
             problems.append("JWT_SECRET: must have at least 32 bytes")
+        if any(len(secret.encode()) < 32 for secret in self.previous_secrets):
+            problems.append("JWT_PREVIOUS_SECRETS: each must have at least 32 bytes")
         if self.public_url and urlsplit(self.public_url).scheme not in {"http", "https"}:
             problems.append("PUBLIC_URL: must start with http:// or https://")
         if self.env == "production":
@@ -158,6 +166,7 @@ class Settings(BaseSettings):
     def _production_problems(self) -> list[str]:
         checks = {
             "JWT_SECRET: the default is public; set your own": self.jwt_secret.get_secret_value() == DEVELOPMENT_SECRET,
+            "JWT_PREVIOUS_SECRETS: the default is public; remove it": DEVELOPMENT_SECRET in self.previous_secrets,
             "DATABASE_URL: required (the embedded PostgreSQL is for development)": self.database_url is None,
             "SMTP_HOST: required, or nobody gets a mail": self.smtp_host is None,
             "ALLOWED_HOSTS: name the hosts that are served instead of *": "*" in self.allowed_hosts,
@@ -165,6 +174,11 @@ class Settings(BaseSettings):
             "BASE_DOMAIN: required (the default is localhost)": self.base_domain == "localhost",
         }
         return [problem for problem, found in checks.items() if found]
+
+    @property
+    def previous_secrets(self) -> tuple[str, ...]:
+        """The secrets of access tokens that are accepted and no longer issued."""
+        return tuple(secret.get_secret_value() for secret in self.jwt_previous_secrets)
 
     @property
     def introspection(self) -> bool:

@@ -25,6 +25,23 @@ async def test_a_balancer_may_ask_by_address_for_health_and_for_nothing_else(dat
     assert await status(settings_for(), database_dsn, "/graphiql") == 200
 
 
+async def test_a_changed_secret_ends_no_token_while_the_former_one_is_named(acme: World, database_dsn: str) -> None:
+    person = await acme.person()
+    former = acme.platform.settings.jwt_secret.get_secret_value()
+    answers = []
+    for previous in ([former], []):
+        application = Application(settings_for(jwt_secret="n" * 40, jwt_previous_secrets=previous), database_dsn)
+        await application.open()
+        transport = httpx.ASGITransport(application.asgi)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+            response = await client.post(
+                "/graphql", json={"query": "{ me { email } }"}, headers=await acme.headers(person)
+            )
+        await application.close()
+        answers.append(response.status_code)
+    assert answers == [200, 401]
+
+
 async def test_a_control_schema_that_is_behind_is_not_ready_and_one_that_is_ahead_is(
     acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

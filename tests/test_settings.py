@@ -69,6 +69,23 @@ def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         load()
 
 
+def test_former_secrets_obey_the_rules_of_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_PREVIOUS_SECRETS", f'["{"o" * 32}", "shortsecret"]')
+    with pytest.raises(SettingsError, match="JWT_PREVIOUS_SECRETS: each must have at least 32 bytes") as refused:
+        load()
+    assert "shortsecret" not in str(refused.value)
+    monkeypatch.setenv("JWT_PREVIOUS_SECRETS", "o" * 32)
+    with pytest.raises(SettingsError, match="JWT_PREVIOUS_SECRETS: must be a JSON list") as refused:
+        load()
+    assert "ooo" not in str(refused.value)
+    monkeypatch.setenv("JWT_PREVIOUS_SECRETS", f'["{DEVELOPMENT_SECRET}"]')
+    with pytest.raises(SettingsError, match="JWT_PREVIOUS_SECRETS: the default is public"):
+        load(env="production")
+    settings = load()
+    assert settings.previous_secrets == (DEVELOPMENT_SECRET,)
+    assert DEVELOPMENT_SECRET not in repr(settings)
+
+
 def test_production_with_everything_set_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "x" * 40)
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@db/app")
