@@ -157,6 +157,8 @@ class Settings(BaseSettings):
             problems.append("JWT_PREVIOUS_SECRETS: each must have at least 32 bytes")
         if self.public_url and urlsplit(self.public_url).scheme not in {"http", "https"}:
             problems.append("PUBLIC_URL: must start with http:// or https://")
+        if any("*" in host.removeprefix("*.") for host in self.allowed_hosts if host != "*"):
+            problems.append("ALLOWED_HOSTS: write a wildcard as * or as *.example.org")
         if self.env == "production":
             problems += self._production_problems()
         if problems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -23,6 +25,72 @@ async def test_a_balancer_may_ask_by_address_for_health_and_for_nothing_else(dat
     assert await status(settings, database_dsn, "/health") == 200
     assert [await status(settings, database_dsn, path) for path in ("/graphql", "/graphiql", "/")] == [400, 400, 400]
     assert await status(settings_for(), database_dsn, "/graphiql") == 200
+
+
+async def refused(
+    settings: Settings, dsn: str, method: str, path: str, host: str = "api.test", language: str | None = None
+) -> tuple[int, str, str, str]:
+    """How a request is refused: status, code, message, and the value of Allow; always in JSON, with a request id."""
+    transport = httpx.ASGITransport(Application(settings, dsn).asgi, raise_app_exceptions=False)
+    headers = {"Host": host, "X-Request-ID": "request-0001"} | ({"Accept-Language": language} if language else {})
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        response = await client.request(method, path, headers=headers)
+    assert response.headers["content-type"] == "application/json"
+    assert response.headers["x-request-id"] == "request-0001"
+    [error] = response.json()["errors"]
+    assert error["extensions"]["requestId"] == "request-0001"
+    return response.status_code, error["extensions"]["code"], error["message"], response.headers.get("allow", "")
+
+
+async def test_what_http_itself_refuses_is_a_graphql_error_in_the_readers_language(
+    database_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = settings_for(allowed_hosts=["api.test", "*.learn.test"])
+    nowhere = (404, "NOT_FOUND", "no hay nada en esta dirección; la API está en /graphql", "")
+    for method, path in (("GET", "/nowhere"), ("POST", "/graphql/x"), ("GET", "/graphiql/assets/none.js")):
+        assert await refused(settings, database_dsn, method, path) == nowhere
+    for path in ("/graphiql", "/health", "/"):
+        status, code, text, allow = await refused(settings, database_dsn, "POST", path, language="en")
+        assert (status, code, set(allow.split(", "))) == (405, "METHOD_NOT_ALLOWED", {"GET", "HEAD"})
+        assert text.startswith("this address is not asked with POST; use ")
+    status, code, text, _ = await refused(settings, database_dsn, "DELETE", "/graphiql/assets/none.js")
+    assert (status, code, text.partition(";")[0]) == (
+        405, "METHOD_NOT_ALLOWED", "esta dirección no se consulta con DELETE",
+    )  # fmt: skip
+    unknown = (400, "HOST_UNKNOWN", "this host name is not served here; check the address", "")
+    for host in ("evil.test", "learn.test", "api.test.evil.test", "[::1]:8000", "", "a@api.test", "."):
+        assert await refused(settings, database_dsn, "POST", "/graphql", host, "en") == unknown
+    spanish = await refused(settings, database_dsn, "GET", "/", "evil.test")
+    assert spanish[2] == "este nombre de host no se atiende aquí; revisa la dirección"
+    for host in ("api.test:8000", "API.TEST", "a.learn.test"):
+        assert (await refused(settings, database_dsn, "GET", "/nowhere", host))[0] == 404
+    monkeypatch.setattr("app.http.graphiql_page.FileResponse", lambda *_, **__: 1 / 0)
+    assert (await refused(settings, database_dsn, "GET", "/graphiql"))[:2] == (500, "INTERNAL")
+
+
+async def test_a_websocket_for_an_unknown_host_is_refused_with_or_without_a_response(database_dsn: str) -> None:
+    app = Application(settings_for(allowed_hosts=["api.test"]), database_dsn).asgi
+
+    async def receive() -> dict[str, str]:
+        return {"type": "websocket.connect"}
+
+    ways: list[tuple[dict[str, Any], str]] = [
+        ({}, "websocket.close"), ({"websocket.http.response": {}}, "websocket.http.response.start"),
+    ]  # fmt: skip
+    for extensions, first in ways:
+        said: list[Any] = []
+
+        async def send(message: Any, said: list[Any] = said) -> None:
+            said.append(message)
+
+        scope = {
+            "type": "websocket",
+            "path": "/graphql",
+            "headers": [(b"host", b"evil.test")],
+            "extensions": extensions,
+        }
+        await app(scope, receive, send)
+        assert said[0]["type"] == first
 
 
 async def test_a_changed_secret_ends_no_token_while_the_former_one_is_named(acme: World, database_dsn: str) -> None:

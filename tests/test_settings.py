@@ -61,6 +61,9 @@ def test_a_wrong_value_hides_no_other_problem(monkeypatch: pytest.MonkeyPatch) -
 def test_lists_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", '["a.example", "b.example"]')
     assert load().allowed_hosts == ["a.example", "b.example"]
+    monkeypatch.setenv("ALLOWED_HOSTS", '["*.example.org", "learn.*.org"]')
+    with pytest.raises(SettingsError, match="ALLOWED_HOSTS: write a wildcard"):
+        load()
 
 
 def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
