@@ -49,7 +49,9 @@ class Settings(BaseSettings):
         "Unset: http://HOST:PORT, outside production.",
     )
     allowed_hosts: JsonList = Field(
-        ["*"], description="Host names that are answered (JSON list); production needs an explicit list."
+        ["*"],
+        description="Host names that are answered (JSON list) beside the tenants' own: subdomains of BASE_DOMAIN and "
+        "domains of `tenant add-domain`. Production needs an explicit list.",
     )
     cors_origins: JsonList = Field([], description="Origins whose browsers may call the API (JSON list).")
     data_dir: Path = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -9,6 +10,7 @@ import pytest
 
 from app.main import Application
 from app.settings import Settings
+from app.tenancy.service import TenantService
 from tests.conftest import settings_for
 from tests.world import World
 
@@ -31,10 +33,13 @@ async def refused(
     settings: Settings, dsn: str, method: str, path: str, host: str = "api.test", language: str | None = None
 ) -> tuple[int, str, str, str]:
     """How a request is refused: status, code, message, and the value of Allow; always in JSON, with a request id."""
-    transport = httpx.ASGITransport(Application(settings, dsn).asgi, raise_app_exceptions=False)
+    application = Application(settings, dsn)
+    await application.platform.database.open()
+    transport = httpx.ASGITransport(application.asgi, raise_app_exceptions=False)
     headers = {"Host": host, "X-Request-ID": "request-0001"} | ({"Accept-Language": language} if language else {})
     async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
         response = await client.request(method, path, headers=headers)
+    await application.platform.close()
     assert response.headers["content-type"] == "application/json"
     assert response.headers["x-request-id"] == "request-0001"
     [error] = response.json()["errors"]
@@ -66,6 +71,42 @@ async def test_what_http_itself_refuses_is_a_graphql_error_in_the_readers_langua
         assert (await refused(settings, database_dsn, "GET", "/nowhere", host))[0] == 404
     monkeypatch.setattr("app.http.graphiql_page.FileResponse", lambda *_, **__: 1 / 0)
     assert (await refused(settings, database_dsn, "GET", "/graphiql"))[:2] == (500, "INTERNAL")
+
+
+async def test_a_tenants_own_hosts_are_served_without_being_listed(acme: World, database_dsn: str) -> None:
+    own, service = f"learn.{acme.tenant.slug}.cl", TenantService(acme.platform.database)
+    application = Application(settings_for(allowed_hosts=["api.test"], base_domain="platform.test"), database_dsn)
+    await application.open()
+    person = await acme.person()
+    transport = httpx.ASGITransport(application.asgi)
+
+    async def ask(host: str) -> tuple[int, Any]:
+        response = await client.post(
+            "/graphql", json={"query": "{ me { email } }"},
+            headers={"Host": host, "Authorization": f"Bearer {person.token}"},
+        )  # fmt: skip
+        answer = response.json()
+        return response.status_code, answer.get("data") or answer["errors"][0]["extensions"]["code"]
+
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test") as client:
+        answer = (200, {"me": {"email": person.email}})
+        assert await ask(own) == (400, "HOST_UNKNOWN")
+        await service.add_domain(acme.tenant.slug, own)
+        async with asyncio.timeout(10):
+            while await ask(own) != answer:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        assert await ask(f"{own.upper()}:8443") == answer
+        assert await ask(f"{acme.tenant.slug}.platform.test") == answer
+        assert await ask("nobody.platform.test") == (404, "TENANT_NOT_FOUND")
+        assert await ask("platform.test.evil.test") == (400, "HOST_UNKNOWN")
+        misses = application.platform.tenants.misses
+        for _ in range(3):
+            await ask(own)
+            await ask("evil.test")
+        assert application.platform.tenants.misses <= misses + 1
+        await application.platform.database.close()
+        assert await ask("other.test") == (503, "UNAVAILABLE")
+    await application.close()
 
 
 async def test_a_websocket_for_an_unknown_host_is_refused_with_or_without_a_response(database_dsn: str) -> None:
