@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.db.migrations import head
 from app.main import Application
 from app.settings import Settings
 from app.tenancy.service import TenantService
@@ -155,8 +156,8 @@ async def test_a_control_schema_that_is_behind_is_not_ready_and_one_that_is_ahea
     acme: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for known, answer in (
-        (("0001_control",), None),
-        (("0001_control", "0002_next"), "not migrated"),
+        ((head("control"),), None),
+        ((head("control"), "9999_next"), "not migrated"),
         (("0000_before",), None),
     ):
         monkeypatch.setattr("app.platform.revisions", lambda _, known=known: known)

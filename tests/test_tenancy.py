@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from app.db.database import Database
 from app.db.setup import migrate_control
 from app.db.statements import Statement
+from app.db.tenant import Timeouts
 from app.db.transaction import ConnectionTx, Tx
 from app.errors import Conflict, Invalid, NotFound, Unavailable
 from app.identity.directory import copy_member
@@ -467,3 +468,59 @@ async def test_a_mail_server_that_is_away_is_in_the_log_and_the_mail_stays(
     assert (outbox_id,) in await acme.as_owner(pending)
     await acme.work()
     assert len(acme.mailbox.to("ana@acme.test")) == 1
+
+
+async def queued(world: World, address: str) -> str:
+    """A mail in the outbox, without the job that would send it; its id."""
+    platform = world.platform
+    async with platform.database.control() as tx:
+        await platform.jobs.mail(
+            tx, "welcome", to=address, locale="es", tenant_id=world.tenant.id,
+            context={"full_name": "Ana", "url": "http://learn.test"},
+        )  # fmt: skip
+    where = f"payload ->> 'to' = '{address}'"
+    [(outbox_id,)] = await world.as_owner(f"SELECT id FROM control.outbox WHERE {where}")
+    await world.as_owner(
+        f"SET search_path = jobs; DELETE FROM procrastinate_jobs WHERE args ->> 'outbox_id' = '{outbox_id}'"
+    )
+    return str(outbox_id)
+
+
+async def test_a_slow_mail_server_gets_each_mail_once_and_holds_no_transaction_open(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes three times as long as a connection may be idle in a transaction."""
+    database, worker = acme.platform.database, acme.application.worker
+    monkeypatch.setattr(database, "config", replace(database.config, timeouts=Timeouts(idle=300)))
+    monkeypatch.setattr(acme.mailbox, "delay", 0.9)
+    address = f"slow@{acme.tenant.slug}.test"
+    outbox_id = await queued(acme, address)
+    first = asyncio.create_task(worker.send_mail(outbox_id=outbox_id))
+    await asyncio.sleep(0.5)
+    idle = """SELECT count(*) FROM pg_stat_activity
+              WHERE datname = current_database() AND state LIKE 'idle in transaction%'"""
+    assert await acme.as_owner(idle) == [(0,)]
+    await worker.send_mail(outbox_id=outbox_id)
+    assert not first.done()
+    await first
+    await worker.send_mail(outbox_id=outbox_id)
+    assert len(acme.mailbox.to(address)) == 1
+    [row] = await acme.as_owner(
+        f"SELECT attempts, payload, leased_until, done_at IS NOT NULL FROM control.outbox WHERE id = '{outbox_id}'"
+    )
+    assert row == (1, None, None, True)
+
+
+async def test_a_mail_whose_worker_was_killed_is_sent_when_its_lease_ends(acme: World) -> None:
+    address = f"orphan@{acme.tenant.slug}.test"
+    outbox_id = await queued(acme, address)
+    lease = f"UPDATE control.outbox SET leased_until = now() + interval '%s' WHERE id = '{outbox_id}'"
+    await acme.as_owner(lease % "1 minute")
+    await acme.application.worker.sweep(0)
+    await acme.work()
+    assert acme.mailbox.to(address) == []
+    await acme.as_owner(lease % "-1 second")
+    for _ in range(2):
+        await acme.application.worker.sweep(0)
+        await acme.work()
+    assert len(acme.mailbox.to(address)) == 1
