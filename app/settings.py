@@ -92,6 +92,13 @@ class Settings(BaseSettings):
     access_token_minutes: int = Field(15, ge=1, le=15, description="Life of an access token, minutes.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="A session unused for this many days ends.")
     session_days: int = Field(90, ge=1, le=730, description="A session ends after this many days whatever happens.")
+    retention_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="Ended sessions and expired links are deleted after this many days (failed log-ins after one day, "
+        "refresh tokens when they expire).",
+    )
     require_verified_email: bool = Field(True, description="Refuse the login of an address that was not confirmed.")
     argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash, KiB.")
     argon2_time_cost: int = Field(3, ge=1, description="Passes of one password hash.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from app.db.tables import control_outbox
 from app.db.transaction import Tx
 from app.identity.directory import copy_member
 from app.identity.links import Purpose
+from app.identity.purging import purge
 from app.identity.tables import members
 from app.learning.completing import complete_after_removal
 from app.outside import jobs
@@ -119,6 +120,7 @@ class Worker:
         task(self.sync_member, name=jobs.SYNC_MEMBER, retry=jobs.RETRY)
         task(self.relay_tenant, name=jobs.RELAY_TENANT, retry=jobs.RETRY)
         queue.periodic(cron="*/2 * * * *")(task(self.sweep, name=jobs.SWEEP, queueing_lock=jobs.SWEEP))
+        queue.periodic(cron="17 * * * *")(task(self.purge, name=jobs.PURGE, queueing_lock=jobs.PURGE))
 
     async def open(self) -> None:
         """Open the queue's connections."""
@@ -270,3 +272,9 @@ class Worker:
                 await self._relay_all(tenant)
             except Exception as error:
                 log.exception("a tenant's events cannot be relayed", tenant=tenant.slug, error=type(error).__name__)
+
+    async def purge(self, timestamp: int) -> None:
+        """Every hour: delete what nobody can use any more of log-ins, links, tokens and sessions."""
+        retention = timedelta(days=self._platform.settings.retention_days)
+        deleted = await purge(self._platform.database, datetime.now(UTC), retention)
+        log.info("deleted what had ended", **deleted)

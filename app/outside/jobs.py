@@ -37,6 +37,7 @@ OFFER_LINK = "offer_link"
 SYNC_MEMBER = "sync_member"
 RELAY_TENANT = "relay_tenant"
 SWEEP = "sweep"
+PURGE = "purge"
 
 # Roughly 1 s, 5 s, 25 s, 2 min, 10 min, 52 min and 4 h after the failures before.
 RETRY = RetryStrategy(max_attempts=8, exponential_wait=5)
