@@ -7,14 +7,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Route, WebSocketRoute
 
 import schema
 from app.http.graphiql_page import graphiql_routes
-from app.http.health import Check, health_routes
+from app.http.health import PATHS, Check, health_routes
+from app.http.hosts import HostGuard
+from app.http.responses import http_exception, unexpected
 from app.platform import Platform
 from app.settings import Settings
 from app.worker import Worker
@@ -41,17 +43,10 @@ class Application:
             checks["cache"] = self.platform.cache.check
         self.asgi = Starlette(
             routes=[
-                # Before the host check: a container or a balancer asks by address, not by a name that is served.
                 *health_routes(checks),
-                Mount(
-                    "/",
-                    routes=[
-                        Route("/graphql", self.graphql),
-                        WebSocketRoute("/graphql", self.graphql),
-                        *graphiql_routes(),
-                    ],
-                    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)],
-                ),
+                Route("/graphql", self.graphql),
+                WebSocketRoute("/graphql", self.graphql),
+                *graphiql_routes(),
             ],
             middleware=[
                 Middleware(
@@ -62,7 +57,15 @@ class Application:
                     expose_headers=["x-request-id", "retry-after"],
                     max_age=600,
                 ),
+                Middleware(
+                    HostGuard,
+                    allowed=settings.allowed_hosts,
+                    base_domain=settings.base_domain,
+                    directory=self.platform.tenants,
+                    open_to_all=PATHS,
+                ),
             ],
+            exception_handlers={HTTPException: http_exception, Exception: unexpected},
             lifespan=self._lifespan,
         )
 

@@ -45,7 +45,10 @@ class Platform:
             concurrency=settings.argon2_concurrency,
         )
         self.tokens = AccessTokens(
-            settings.jwt_secret.get_secret_value(), issuer=settings.jwt_issuer, minutes=settings.access_token_minutes
+            settings.jwt_secret.get_secret_value(),
+            issuer=settings.jwt_issuer,
+            minutes=settings.access_token_minutes,
+            previous_secrets=settings.previous_secrets,
         )
         self.gate = SessionGate(self.database)
         self.changes = Changes(self.database, lambda: self.listener.listening.is_set())

@@ -19,6 +19,7 @@ DEVELOPMENT_SECRET = "development-only-secret-change-me-0123456789"  # noqa: S10
 
 # NoDecode: pydantic-settings would end the reading at the first list that is no JSON, and name no other problem.
 JsonList = Annotated[list[str], NoDecode]
+SecretList = Annotated[list[SecretStr], NoDecode]
 
 
 class SettingsError(Exception):
@@ -43,11 +44,14 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on.")
     base_domain: str = Field("localhost", description="Tenants are reached at <slug>.<base_domain>.")
     public_url: str = Field(
-        "http://127.0.0.1:8000",
-        description="Where people reach the web front end; links in mails start with it.",
+        "",
+        description="Where people reach the web front end; links in mails start with it. "
+        "Unset: http://HOST:PORT, outside production.",
     )
     allowed_hosts: JsonList = Field(
-        ["*"], description="Host names that are answered (JSON list); production needs an explicit list."
+        ["*"],
+        description="Host names that are answered (JSON list) beside the tenants' own: subdomains of BASE_DOMAIN and "
+        "domains of `tenant add-domain`. Production needs an explicit list.",
     )
     cors_origins: JsonList = Field([], description="Origins whose browsers may call the API (JSON list).")
     data_dir: Path = Field(
@@ -88,10 +92,22 @@ class Settings(BaseSettings):
     jwt_secret: SecretStr = Field(
         SecretStr(DEVELOPMENT_SECRET), description="HS256 key of access tokens, at least 32 bytes."
     )
+    jwt_previous_secrets: SecretList = Field(
+        [],
+        description="Former JWT_SECRETs whose tokens are still accepted (JSON list): put the old one here when you "
+        "change it, and remove it ACCESS_TOKEN_MINUTES later.",
+    )
     jwt_issuer: str = Field("stegmaier", description="Issuer and audience written into tokens and required of them.")
     access_token_minutes: int = Field(15, ge=1, le=15, description="Life of an access token, minutes.")
     refresh_token_days: int = Field(30, ge=1, le=365, description="A session unused for this many days ends.")
     session_days: int = Field(90, ge=1, le=730, description="A session ends after this many days whatever happens.")
+    retention_days: int = Field(
+        30,
+        ge=1,
+        le=3650,
+        description="Ended sessions and expired links are deleted after this many days (failed log-ins after one day, "
+        "refresh tokens when they expire).",
+    )
     require_verified_email: bool = Field(True, description="Refuse the login of an address that was not confirmed.")
     argon2_memory_kib: int = Field(65_536, ge=8, description="Memory of one password hash, KiB.")
     argon2_time_cost: int = Field(3, ge=1, description="Passes of one password hash.")
@@ -129,7 +145,7 @@ class Settings(BaseSettings):
     login_attempts: int = Field(5, ge=1, le=100, description="Failed log-ins of one address before it has to wait.")
     inline_worker: bool = Field(True, description="Run the job worker inside the server process.")
 
-    @field_validator("allowed_hosts", "cors_origins", mode="before")
+    @field_validator("allowed_hosts", "cors_origins", "jwt_previous_secrets", mode="before")
     @classmethod
     def _read_list(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -151,10 +167,16 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _check_together(self) -> Settings:
         problems = []
+        if not self.public_url and self.env != "production":
+            self.public_url = f"http://{_reachable(self.host)}:{self.port}"
         if len(self.jwt_secret.get_secret_value().encode()) < 32:
             problems.append("JWT_SECRET: must have at least 32 bytes")
-        if urlsplit(self.public_url).scheme not in {"http", "https"}:
+        if any(len(secret.encode()) < 32 for secret in self.previous_secrets):
+            problems.append("JWT_PREVIOUS_SECRETS: each must have at least 32 bytes")
+        if self.public_url and urlsplit(self.public_url).scheme not in {"http", "https"}:
             problems.append("PUBLIC_URL: must start with http:// or https://")
+        if any("*" in host.removeprefix("*.") for host in self.allowed_hosts if host != "*"):
+            problems.append("ALLOWED_HOSTS: write a wildcard as * or as *.example.org")
         if self.env == "production":
             problems += self._production_problems()
         if problems:
@@ -164,13 +186,19 @@ class Settings(BaseSettings):
     def _production_problems(self) -> list[str]:
         checks = {
             "JWT_SECRET: the default is public; set your own": self.jwt_secret.get_secret_value() == DEVELOPMENT_SECRET,
+            "JWT_PREVIOUS_SECRETS: the default is public; remove it": DEVELOPMENT_SECRET in self.previous_secrets,
             "DATABASE_URL: required (the embedded PostgreSQL is for development)": self.database_url is None,
             "SMTP_HOST: required, or nobody gets a mail": self.smtp_host is None,
             "ALLOWED_HOSTS: name the hosts that are served instead of *": "*" in self.allowed_hosts,
-            "PUBLIC_URL: must be https in production": not self.public_url.startswith("https://"),
+            "PUBLIC_URL: required, and must be https in production": not self.public_url.startswith("https://"),
             "BASE_DOMAIN: required (the default is localhost)": self.base_domain == "localhost",
         }
         return [problem for problem, found in checks.items() if found]
+
+    @property
+    def previous_secrets(self) -> tuple[str, ...]:
+        """The secrets of access tokens that are accepted and no longer issued."""
+        return tuple(secret.get_secret_value() for secret in self.jwt_previous_secrets)
 
     @property
     def introspection(self) -> bool:
@@ -185,6 +213,13 @@ class Settings(BaseSettings):
         if not owner_password:
             return None
         return hmac.new(str(owner_password).encode(), b"stegmaier runtime logins", hashlib.sha256).hexdigest()
+
+
+def _reachable(host: str) -> str:
+    """A host to listen on as one to connect to."""
+    if host in {"", "0.0.0.0", "::"}:  # noqa: S104 - compared with, not bound to
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
 
 
 def load(**overrides: Any) -> Settings:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Text, Uuid, bindparam, func, null, select, update
+from sqlalchemy import Integer, Interval, Text, Uuid, bindparam, func, null, select, update
 
 from app.catalog.service import LESS_TO_DO
 from app.db import outbox
@@ -18,6 +19,7 @@ from app.db.tables import control_outbox
 from app.db.transaction import Tx
 from app.identity.directory import copy_member
 from app.identity.links import Purpose
+from app.identity.purging import purge
 from app.identity.tables import members
 from app.learning.completing import complete_after_removal
 from app.outside import jobs
@@ -50,23 +52,49 @@ class Addressee:
     preferences: dict[str, Any]
 
 
-# The row stays locked until the mail has left: two workers that got the same job send it once.
-PENDING_MAIL = Statement(
-    select(control_outbox.c.tenant_id, control_outbox.c.payload)
-    .where(control_outbox.c.id == bindparam("id", type_=Uuid), control_outbox.c.done_at.is_(None))
-    .with_for_update(skip_locked=True),
+# No transaction is open while the mail server is spoken to: it may take longer than a connection may be idle in one.
+# The mail is leased instead: two workers that got the same job send it once, and a lease that was not given back (its
+# worker was killed) ends by itself.
+_MAIL = control_outbox.c.id == bindparam("id", type_=Uuid)
+CLAIM_MAIL = Statement(
+    update(control_outbox)
+    .where(
+        _MAIL,
+        control_outbox.c.done_at.is_(None),
+        func.coalesce(control_outbox.c.leased_until, func.to_timestamp(0)) < func.now(),
+    )
+    .values(
+        leased_until=func.now() + bindparam("lease", type_=Interval),
+        attempts=control_outbox.c.attempts + 1,
+    )
+    .returning(control_outbox.c.tenant_id, control_outbox.c.payload),
     PendingMail,
 )
 MAIL_DONE = Statement(
     update(control_outbox)
-    .where(control_outbox.c.id == bindparam("id", type_=Uuid))
-    .values(
-        done_at=func.now(),
-        payload=null(),
-        attempts=control_outbox.c.attempts + 1,
-        last_error=bindparam("error", type_=Text),
-    ),
+    .where(_MAIL)
+    .values(done_at=func.now(), payload=null(), leased_until=null(), last_error=bindparam("error", type_=Text)),
     int,
+)
+MAIL_WAITS = Statement(
+    update(control_outbox)
+    .where(_MAIL, control_outbox.c.done_at.is_(None))
+    .values(leased_until=null(), last_error=bindparam("error", type_=Text)),
+    int,
+)
+_ABANDONED = (
+    select(control_outbox.c.id)
+    .where(control_outbox.c.done_at.is_(None), control_outbox.c.leased_until < func.now())
+    .order_by(control_outbox.c.leased_until, control_outbox.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    .with_for_update(skip_locked=True)
+)
+TAKE_ABANDONED = Statement(
+    update(control_outbox)
+    .where(control_outbox.c.id.in_(_ABANDONED))
+    .values(leased_until=null())
+    .returning(control_outbox.c.id),
+    UUID,
 )
 ADDRESSEE = Statement(
     select(members.c.email, members.c.full_name, members.c.locale, members.c.preferences).where(
@@ -82,6 +110,8 @@ class Worker:
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._mailer: Mailer = platform.mailer
+        # Longer than sending can take, which ends after the mail server's time limit.
+        self._lease = timedelta(seconds=platform.settings.smtp_timeout + 60)
         self._task: asyncio.Task[None] | None = None
         queue = platform.queue
         task: Any = queue.task  # its overloads do not know bound methods
@@ -90,6 +120,7 @@ class Worker:
         task(self.sync_member, name=jobs.SYNC_MEMBER, retry=jobs.RETRY)
         task(self.relay_tenant, name=jobs.RELAY_TENANT, retry=jobs.RETRY)
         queue.periodic(cron="*/2 * * * *")(task(self.sweep, name=jobs.SWEEP, queueing_lock=jobs.SWEEP))
+        queue.periodic(cron="17 * * * *")(task(self.purge, name=jobs.PURGE, queueing_lock=jobs.PURGE))
 
     async def open(self) -> None:
         """Open the queue's connections."""
@@ -128,26 +159,40 @@ class Worker:
                 await asyncio.sleep(1)
 
     async def send_mail(self, *, outbox_id: str) -> None:
-        """Send one mail of the outbox; a second run finds it done.
+        """Send one mail of the outbox; a second run finds it done, or leased to whoever is sending it.
 
         Raises MailTemporarilyUndeliverable: the queue tries again later.
         """
         identifier = UUID(outbox_id)
-        platform = self._platform
-        async with platform.database.control() as tx:
-            pending = await tx.one_or_none(PENDING_MAIL, id=identifier)
-            if pending is None:
-                return
-            error = None
-            try:
-                await self._mailer.send(await self._written(pending))
-            except MailRefused as refused:
-                error = str(refused)
-                log.error("a mail was refused for good", outbox_id=outbox_id, error=error)
-            except MailTemporarilyUndeliverable as trouble:
+        database = self._platform.database
+        async with database.control() as tx:
+            pending = await tx.one_or_none(CLAIM_MAIL, id=identifier, lease=self._lease)
+        if pending is None:
+            return
+        error = None
+        try:
+            await self._mailer.send(await self._written(pending))
+        except MailRefused as refused:
+            error = str(refused)
+            log.error("a mail was refused for good", outbox_id=outbox_id, error=error)
+        except Exception as trouble:
+            if isinstance(trouble, MailTemporarilyUndeliverable):
                 log.warning("a mail has to wait", outbox_id=outbox_id, error=str(trouble))
-                raise
+            async with database.control() as tx:
+                await tx.execute(MAIL_WAITS, id=identifier, error=str(trouble))
+            raise
+        async with database.control() as tx:
             await tx.execute(MAIL_DONE, id=identifier, error=error)
+
+    async def _send_abandoned(self) -> None:
+        """Queue the mails again that were being sent when their worker was killed."""
+        while True:
+            async with self._platform.database.control() as tx:
+                abandoned = await tx.all(TAKE_ABANDONED, limit=RELAY_BATCH)
+                for outbox_id in abandoned:
+                    await self._platform.jobs.send_mail(tx, outbox_id)
+            if len(abandoned) < RELAY_BATCH:
+                return
 
     async def _written(self, pending: PendingMail) -> Mail:
         tenant = await self._platform.tenants.by_id(pending.tenant_id) if pending.tenant_id else None
@@ -213,14 +258,23 @@ class Worker:
             )
 
     async def sweep(self, timestamp: int) -> None:
-        """Every two minutes: relay what an interrupted process left in the tenants' outboxes.
+        """Every two minutes, finish what an interrupted process left: suspensions, mails, events in tenants' outboxes.
 
         A tenant whose events cannot be relayed keeps nobody else's from being relayed.
         """
-        async for tenant in TenantService(self._platform.database).each():
+        service = TenantService(self._platform.database)
+        await service.mend()
+        await self._send_abandoned()
+        async for tenant in service.each():
             if tenant.state != TenantState.ACTIVE:
                 continue
             try:
                 await self._relay_all(tenant)
             except Exception as error:
                 log.exception("a tenant's events cannot be relayed", tenant=tenant.slug, error=type(error).__name__)
+
+    async def purge(self, timestamp: int) -> None:
+        """Every hour: delete what nobody can use any more of log-ins, links, tokens and sessions."""
+        retention = timedelta(days=self._platform.settings.retention_days)
+        deleted = await purge(self._platform.database, datetime.now(UTC), retention)
+        log.info("deleted what had ended", **deleted)

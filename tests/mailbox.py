@@ -18,6 +18,7 @@ class Mailbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.answer = "250 OK"
+        self.delay = 0.0  # seconds before a mail is answered
         self._controller = _AnyPort(self, hostname="127.0.0.1", port=0)
         self.port = 0
 
@@ -32,6 +33,7 @@ class Mailbox:
 
     async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:
         """aiosmtpd calls this for each mail."""
+        await asyncio.sleep(self.delay)
         if self.answer.startswith("250"):
             self.mails.append(message_from_bytes(envelope.content, policy=policy.default))
         return self.answer

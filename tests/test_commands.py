@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ import psycopg
 import pytest
 
 from app.db.embedded import EmbeddedPostgres
+from app.db.migrations import head
 from tests.rules.test_olx import folder, unit
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,7 +58,7 @@ def data(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
 
 
 def test_an_operators_day(run: Run, home: Path, tmp_path: Path) -> None:
-    assert data(run("migrate", "control", "--json"))["to"] == "0001_control"
+    assert data(run("migrate", "control", "--json"))["to"] == head("control")
     made = data(
         run(
             "tenant",
@@ -80,7 +82,7 @@ def test_an_operators_day(run: Run, home: Path, tmp_path: Path) -> None:
     assert run("tenant", "show", "nobody").returncode == 1
     assert run("tenant", "add-domain", "school", "school.example.org").returncode == 0
     assert data(run("migrate", "status", "--json")) == {
-        "control": {"at": "0001_control", "head": "0001_control"},
+        "control": {"at": head("control"), "head": head("control")},
         "head": "0005_places", "behind": 0, "revisions": {"0005_places": 1},
     }  # fmt: skip
     assert run("migrate", "tenants").returncode == 0
@@ -163,11 +165,21 @@ def test_what_was_swept_is_logged_beside_the_json_not_inside_it(run: Run, home: 
     assert "half" not in {row["slug"] for row in json.loads(done.stdout)}
 
 
-def start(home: Path, port: int) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "app", "serve", "--demo", "--port", str(port)], cwd=home, env=environment(home),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def launch(home: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "app", *arguments], cwd=home, env=environment(home), stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+def start(home: Path, port: int, *more: str) -> subprocess.Popen[bytes]:
+    process = launch(home, "serve", "--port", str(port), *more)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         try:
@@ -180,10 +192,8 @@ def start(home: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def test_a_server_is_ready_survives_a_database_restart_under_load_and_stops_cleanly(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    process = start(tmp_path, port)
+    port = free_port()
+    process = start(tmp_path, port, "--demo")
     url = f"http://127.0.0.1:{port}/graphql"
     try:
         login = """mutation { login(input: {email: "student@acme.test", password: "stegmaier demo 2026"}) {
@@ -215,3 +225,45 @@ def test_a_server_is_ready_survives_a_database_restart_under_load_and_stops_clea
     finally:
         process.kill()
         process.wait(10)
+
+
+def postmaster_of(home: Path) -> int | None:
+    try:
+        return int((home / "data/postgres/cluster/postmaster.pid").read_text(encoding="utf-8").split()[0])
+    except (FileNotFoundError, IndexError):
+        return None
+
+
+def running(home: Path, postmaster: int) -> list[str]:
+    """The command lines of servers of this folder, and of the postmaster, that are still there."""
+    listed = subprocess.run(["ps", "-ww", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
+    lines = (line.strip() for line in listed.splitlines() if "<defunct>" not in line)  # nobody may wait for those
+    return [line for line in lines if str(home) in line or line.split()[0] == str(postmaster)]
+
+
+@pytest.fixture
+def short_home() -> Iterator[Path]:
+    """A folder with so short a name that the sockets are inside, and so its name in the servers' command lines."""
+    with tempfile.TemporaryDirectory(prefix="stop-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+def test_a_signal_stops_everything_that_was_started_whenever_it_comes(short_home: Path) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with start(short_home, free_port()) as process:
+            postmaster = postmaster_of(short_home)
+            assert postmaster is not None
+            has_valkey = any("valkey-server" in line for line in running(short_home, postmaster))
+            process.send_signal(number)
+            assert process.wait(60) == 0
+        assert has_valkey
+        assert running(short_home, postmaster) == []
+    for arguments, code in ((("serve", "--port", "0"), 0), (("worker",), 0), (("demo",), 143)):
+        with launch(short_home, *arguments) as process:
+            deadline = time.monotonic() + 60
+            while (postmaster := postmaster_of(short_home)) is None and time.monotonic() < deadline:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == code
+        assert postmaster is not None
+        assert running(short_home, postmaster) == []

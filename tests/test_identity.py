@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import bcrypt
+from psycopg import AsyncConnection
 
 from app.errors import TooMany
 from app.identity import throttle
+from app.identity.purging import purge
 from app.viewer import Role
 from tests.mailbox import text_of, token_in
 from tests.world import PASSWORD, Person, World
@@ -548,3 +552,70 @@ async def test_an_smtp_server_that_is_away_delays_mails_and_loses_none(acme: Wor
     assert len(acme.mailbox.to(email)) == 1
     [(payload,)] = await acme.as_owner(f"SELECT payload FROM control.outbox WHERE tenant_id = '{acme.tenant.id}'")
     assert payload is None
+
+
+async def test_what_nobody_can_use_any_more_is_deleted_in_batches_and_the_rest_stays(acme: World) -> None:
+    database = acme.platform.database
+    person = await acme.person()
+    who = f"'{person.user_id}', '{acme.tenant.id}'"
+    mark = secrets.token_hex(4)
+    await acme.as_owner(
+        f"""INSERT INTO control.login_failures (key, failures, last_at)
+            SELECT '{mark}:' || n, 1, now() - n * interval '1 hour' FROM generate_series(1, 49) n;
+            INSERT INTO control.one_time_tokens (token_hash, user_id, tenant_id, purpose, expires_at, used_at)
+            SELECT '{mark}:' || n, {who}, 'reset', now() - n * interval '1 day', CASE WHEN n % 2 = 0 THEN now() END
+            FROM generate_series(-2, 33) n;
+            INSERT INTO control.sessions (id, user_id, tenant_id, last_used_at, expires_at, revoked_at)
+            SELECT gen_random_uuid(), {who}, now(), now() - n * interval '1 day', CASE n WHEN -9 THEN now() END
+            FROM generate_series(-9, 33) n WHERE n < -4 OR n > 25;
+            INSERT INTO control.sessions (id, user_id, tenant_id, last_used_at, expires_at, revoked_at)
+            SELECT gen_random_uuid(), {who}, now(), now() + interval '9 days', now() - n * interval '1 day'
+            FROM generate_series(29, 32) n;
+            INSERT INTO control.refresh_tokens (token_hash, session_id, expires_at, used_at)
+            SELECT '{mark}:' || id || n, id, now() + n * interval '1 day' - interval '1 hour', now()
+            FROM control.sessions, generate_series(0, 3) n WHERE user_id = '{person.user_id}'"""
+    )
+
+    async def count(table: str, where: str) -> int:
+        [(found,)] = await acme.as_owner(f"SELECT count(*) FROM control.{table} WHERE {where}")
+        return int(found)
+
+    async def left() -> tuple[int, int, int, int]:
+        return (
+            await count("login_failures", f"key LIKE '{mark}:%'"),
+            await count("one_time_tokens", f"token_hash LIKE '{mark}:%'"),
+            await count("refresh_tokens", f"token_hash LIKE '{mark}:%'"),
+            await count("sessions", f"user_id = '{person.user_id}'"),
+        )
+
+    assert await left() == (49, 36, 72, 18)
+    with acme.counting() as statements:
+        deleted = await purge(database, datetime.now(UTC), timedelta(days=30), batch=7)
+    assert max(deleted.values()) > 14
+    assert statements.touching("control.login_failures") >= 4
+    # Kept: a day of failures; 30 days of links; sessions that go on or ended within 30 days, with living tokens.
+    alive = "expires_at > now() - interval '30 days' AND coalesce(revoked_at > now() - interval '30 days', true)"
+    assert await count("sessions", f"user_id = '{person.user_id}' AND NOT ({alive})") == 0
+    assert await left() == (23, 32, 3 * 11, 11)
+    assert (await acme.ask("{ me { email } }", as_=person))["me"]["email"] == person.email
+    await acme.application.worker.purge(0)
+    assert await left() == (23, 32, 3 * 11, 11)
+
+
+async def test_a_purge_passes_over_what_somebody_is_working_on(acme: World) -> None:
+    person, mark = await acme.person(), secrets.token_hex(4)
+    await acme.as_owner(
+        f"INSERT INTO control.login_failures VALUES ('{mark}', 1, now() - interval '3 days'); "
+        f"UPDATE control.sessions SET revoked_at = now() - interval '40 days' WHERE id = '{person.session_id}'"
+    )
+    dsn, database = acme.platform.config.owner_dsn, acme.platform.database
+    async with await AsyncConnection.connect(dsn) as other:
+        await other.execute("SELECT 1 FROM control.login_failures WHERE key = %s FOR UPDATE", [mark])
+        await other.execute("SELECT 1 FROM control.sessions WHERE id = %s FOR UPDATE", [person.session_id])
+        await purge(database, datetime.now(UTC), timedelta(days=30))
+        await other.rollback()
+    there = f"SELECT (SELECT count(*) FROM control.login_failures WHERE key = '{mark}'), count(*) FROM control.sessions"
+    where = f"WHERE id = '{person.session_id}'"
+    assert await acme.as_owner(f"{there} {where}") == [(1, 1)]
+    await purge(database, datetime.now(UTC), timedelta(days=30))
+    assert await acme.as_owner(f"{there} {where}") == [(0, 0)]

@@ -62,6 +62,9 @@ def test_a_wrong_value_hides_no_other_problem(monkeypatch: pytest.MonkeyPatch) -
 def test_lists_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALLOWED_HOSTS", '["a.example", "b.example"]')
     assert load().allowed_hosts == ["a.example", "b.example"]
+    monkeypatch.setenv("ALLOWED_HOSTS", '["*.example.org", "learn.*.org"]')
+    with pytest.raises(SettingsError, match="ALLOWED_HOSTS: write a wildcard"):
+        load()
 
 
 def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,6 +79,23 @@ def test_prepared_statements_can_be_turned_off_for_a_pooler(monkeypatch: pytest.
     assert not database_config(load(), "dbname=x").prepare
 
 
+def test_former_secrets_obey_the_rules_of_the_present_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_PREVIOUS_SECRETS", f'["{"o" * 32}", "shortsecret"]')
+    with pytest.raises(SettingsError, match="JWT_PREVIOUS_SECRETS: each must have at least 32 bytes") as refused:
+        load()
+    assert "shortsecret" not in str(refused.value)
+    monkeypatch.setenv("JWT_PREVIOUS_SECRETS", "o" * 32)
+    with pytest.raises(SettingsError, match="JWT_PREVIOUS_SECRETS: must be a JSON list") as refused:
+        load()
+    assert "ooo" not in str(refused.value)
+    monkeypatch.setenv("JWT_PREVIOUS_SECRETS", f'["{DEVELOPMENT_SECRET}"]')
+    with pytest.raises(SettingsError, match="JWT_PREVIOUS_SECRETS: the default is public"):
+        load(env="production")
+    settings = load()
+    assert settings.previous_secrets == (DEVELOPMENT_SECRET,)
+    assert DEVELOPMENT_SECRET not in repr(settings)
+
+
 def test_production_with_everything_set_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "x" * 40)
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@db/app")
@@ -87,6 +107,23 @@ def test_production_with_everything_set_starts(monkeypatch: pytest.MonkeyPatch) 
     assert not settings.introspection
     assert settings.runtime_password_for("postgresql://owner:secret@db/app") not in {None, "secret"}
     assert settings.runtime_password_for("postgresql://owner@db/app") is None
+
+
+def test_links_lead_to_where_development_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load().public_url == "http://127.0.0.1:8000"
+    monkeypatch.setenv("PORT", "9000")
+    assert load().public_url == "http://127.0.0.1:9000"
+    assert load(host="0.0.0.0", port=9001).public_url == "http://127.0.0.1:9001"  # noqa: S104
+    assert load(host="::1").public_url == "http://[::1]:9000"
+    assert load(host="learn.test").public_url == "http://learn.test:9000"
+    monkeypatch.setenv("PUBLIC_URL", "http://front.test")
+    assert load().public_url == "http://front.test"
+    monkeypatch.setenv("PUBLIC_URL", "ftp://front.test")
+    with pytest.raises(SettingsError, match="PUBLIC_URL: must start with"):
+        load()
+    monkeypatch.delenv("PUBLIC_URL")
+    with pytest.raises(SettingsError, match="PUBLIC_URL: required, and must be https"):
+        load(env="production")
 
 
 def test_every_setting_is_in_the_documents() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 from uuid import uuid4
@@ -15,8 +17,9 @@ from psycopg.conninfo import make_conninfo
 from app.db.database import Database
 from app.db.setup import migrate_control
 from app.db.statements import Statement
-from app.db.transaction import Tx
-from app.errors import Conflict, Invalid, NotFound
+from app.db.tenant import Timeouts
+from app.db.transaction import ConnectionTx, Tx
+from app.errors import Conflict, Invalid, NotFound, Unavailable
 from app.identity.directory import copy_member
 from app.main import Application
 from app.outside.mail import Mail, MailTemporarilyUndeliverable
@@ -46,6 +49,71 @@ async def test_a_slug_is_taken_once_even_by_two_at_once(acme: World) -> None:
     )
     assert sum(isinstance(outcome, Conflict) for outcome in made) == 2
     assert await schemas(acme) == before + 1
+
+
+async def identities(world: World, email: str) -> list[tuple[Any, ...]]:
+    return await world.as_owner(
+        f"SELECT password_hash, email_verified_at IS NOT NULL FROM control.users WHERE email = '{email}'"
+    )
+
+
+async def test_a_founding_that_fails_leaves_no_identity_and_its_retry_counts(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    founder, slug = acme.platform.founder, f"retried-{uuid4().hex[:6]}"
+    email = f"boss@{slug}.test"
+    who: dict[str, Any] = {"name": "X", "admin_email": email, "admin_name": "Boss"}
+    with pytest.raises(Conflict):
+        await founder.found(slug=acme.tenant.slug, password=PASSWORD, **who)
+    assert await identities(acme, email) == []
+
+    async def crash(*_: Any) -> None:
+        raise RuntimeError("in the middle")
+
+    for password in (PASSWORD, None):
+        with monkeypatch.context() as patched:
+            patched.setattr(acme.platform.jobs, "sync_member", crash)
+            with pytest.raises(RuntimeError, match="in the middle"):
+                await founder.found(slug=slug, password=password, **who)
+        assert await identities(acme, email) == []
+    other = "another password 4 the retry"
+    await founder.found(slug=slug, password=other, **who)
+    [(password_hash, verified)] = await identities(acme, email)
+    assert verified
+    assert await acme.platform.passwords.verify(password_hash, other)
+
+
+async def test_a_founder_who_registers_elsewhere_meanwhile_leaves_nothing_half_made(acme: World) -> None:
+    slug = f"meanwhile-{uuid4().hex[:6]}"
+    email = f"boss@{slug}.test"
+    service, founder = TenantService(acme.platform.database), acme.platform.founder
+
+    async def register() -> None:
+        while await service.find(slug) is None:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+        await acme.as_owner(
+            f"INSERT INTO control.users (id, email, full_name) VALUES (gen_random_uuid(), '{email}', 'Boss')"
+        )
+
+    found = founder.found(slug=slug, name="X", admin_email=email, admin_name="Boss", password=PASSWORD)
+    founded, _ = await asyncio.gather(found, register(), return_exceptions=True)
+    assert isinstance(founded, Conflict)
+    assert await service.find(slug) is None
+    assert await identities(acme, email) == [(None, False)]
+    await founder.found(slug=slug, name="X", admin_email=email, admin_name="Boss", password=PASSWORD)
+
+
+async def test_an_administrator_without_a_password_gets_the_one_that_is_given(acme: World) -> None:
+    slug = f"bare-{uuid4().hex[:6]}"
+    email = f"boss@{slug}.test"
+    await acme.as_owner(
+        f"""INSERT INTO control.users (id, email, full_name, email_verified_at)
+            VALUES (gen_random_uuid(), '{email}', 'Boss', now())"""
+    )
+    await acme.platform.founder.found(slug=slug, name="X", admin_email=email, admin_name="B", password=PASSWORD)
+    [(password_hash, verified)] = await identities(acme, email)
+    assert verified
+    assert await acme.platform.passwords.verify(password_hash, PASSWORD)
 
 
 async def test_bad_values_are_all_named_before_anything_is_made(acme: World) -> None:
@@ -278,6 +346,72 @@ async def test_operators_find_list_and_switch_tenants(acme: World) -> None:
             await service.add_domain(acme.tenant.slug, wrong)
 
 
+async def standing(world: World) -> tuple[str, bool]:
+    """The tenant's state, and whether its role may use its schema."""
+    [found] = await world.as_owner(
+        f"""SELECT state, has_schema_privilege(role_name, schema_name, 'USAGE') FROM control.tenants
+            WHERE id = '{world.tenant.id}'"""
+    )
+    return str(found[0]), bool(found[1])
+
+
+async def test_state_and_grant_agree_whichever_commit_of_a_switch_fails(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = acme.platform.database
+    service = TenantService(database)
+    control = database.control
+    failing = [0]
+
+    @asynccontextmanager
+    async def lost(*, read_only: bool = False) -> AsyncIterator[ConnectionTx]:
+        async with control(read_only=read_only) as tx:
+            yield tx
+            failing[0] -= not read_only
+            if failing[0] == 0 and not read_only:
+                raise Unavailable("the commit failed")
+
+    monkeypatch.setattr(database, "control", lost)
+    failing[0] = 1
+    with pytest.raises(Unavailable):
+        await service.suspend(acme.tenant.slug)
+    assert await standing(acme) == ("active", True)
+    failing[0] = 2
+    assert (await service.suspend(acme.tenant.slug)).state == "suspended"
+    assert await standing(acme) == ("suspended", False)
+    failing[0] = 1
+    with pytest.raises(Unavailable):
+        await service.resume(acme.tenant.slug)
+    assert await standing(acme) == ("suspended", False)
+    assert (await service.resume(acme.tenant.slug)).state == "active"
+    assert await standing(acme) == ("active", True)
+
+
+async def test_the_sweep_mends_what_a_crash_between_state_and_grant_left_apart(acme: World, globex: World) -> None:
+    schema = acme.tenant.schema_name
+    await acme.as_owner(f"REVOKE USAGE ON SCHEMA {schema} FROM {schema}")
+    await globex.suspend()
+    await globex.as_owner(f"GRANT USAGE ON SCHEMA {globex.tenant.schema_name} TO {globex.tenant.role_name}")
+    await acme.application.worker.sweep(0)
+    assert await standing(acme) == ("active", True)
+    assert await standing(globex) == ("suspended", False)
+    assert await TenantService(acme.platform.database).mend() == []
+
+
+async def test_a_tenant_on_a_server_that_is_away_can_be_suspended_and_is_mended_later(acme: World) -> None:
+    service = TenantService(acme.platform.database)
+    await acme.as_owner(
+        f"""INSERT INTO control.nodes (node_number, engine, dsn)
+            VALUES (77, 'postgres', 'postgresql://nobody@127.0.0.1:9/none') ON CONFLICT DO NOTHING;
+            UPDATE control.tenants SET node_number = 77 WHERE id = '{acme.tenant.id}'"""
+    )
+    assert (await service.suspend(acme.tenant.slug)).state == "suspended"
+    assert acme.tenant.slug not in await service.mend()
+    await acme.as_owner(f"UPDATE control.tenants SET node_number = 1 WHERE id = '{acme.tenant.id}'")
+    assert acme.tenant.slug in await service.mend()
+    assert await standing(acme) == ("suspended", False)
+
+
 async def test_an_older_copy_of_a_person_never_overwrites_a_newer_one(acme: World) -> None:
     person = await acme.person(Role.STUDENT, name="Antes")
     where = f"WHERE user_id = '{person.user_id}'"
@@ -334,3 +468,59 @@ async def test_a_mail_server_that_is_away_is_in_the_log_and_the_mail_stays(
     assert (outbox_id,) in await acme.as_owner(pending)
     await acme.work()
     assert len(acme.mailbox.to("ana@acme.test")) == 1
+
+
+async def queued(world: World, address: str) -> str:
+    """A mail in the outbox, without the job that would send it; its id."""
+    platform = world.platform
+    async with platform.database.control() as tx:
+        await platform.jobs.mail(
+            tx, "welcome", to=address, locale="es", tenant_id=world.tenant.id,
+            context={"full_name": "Ana", "url": "http://learn.test"},
+        )  # fmt: skip
+    where = f"payload ->> 'to' = '{address}'"
+    [(outbox_id,)] = await world.as_owner(f"SELECT id FROM control.outbox WHERE {where}")
+    await world.as_owner(
+        f"SET search_path = jobs; DELETE FROM procrastinate_jobs WHERE args ->> 'outbox_id' = '{outbox_id}'"
+    )
+    return str(outbox_id)
+
+
+async def test_a_slow_mail_server_gets_each_mail_once_and_holds_no_transaction_open(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server takes three times as long as a connection may be idle in a transaction."""
+    database, worker = acme.platform.database, acme.application.worker
+    monkeypatch.setattr(database, "config", replace(database.config, timeouts=Timeouts(idle=300)))
+    monkeypatch.setattr(acme.mailbox, "delay", 0.9)
+    address = f"slow@{acme.tenant.slug}.test"
+    outbox_id = await queued(acme, address)
+    first = asyncio.create_task(worker.send_mail(outbox_id=outbox_id))
+    await asyncio.sleep(0.5)
+    idle = """SELECT count(*) FROM pg_stat_activity
+              WHERE datname = current_database() AND state LIKE 'idle in transaction%'"""
+    assert await acme.as_owner(idle) == [(0,)]
+    await worker.send_mail(outbox_id=outbox_id)
+    assert not first.done()
+    await first
+    await worker.send_mail(outbox_id=outbox_id)
+    assert len(acme.mailbox.to(address)) == 1
+    [row] = await acme.as_owner(
+        f"SELECT attempts, payload, leased_until, done_at IS NOT NULL FROM control.outbox WHERE id = '{outbox_id}'"
+    )
+    assert row == (1, None, None, True)
+
+
+async def test_a_mail_whose_worker_was_killed_is_sent_when_its_lease_ends(acme: World) -> None:
+    address = f"orphan@{acme.tenant.slug}.test"
+    outbox_id = await queued(acme, address)
+    lease = f"UPDATE control.outbox SET leased_until = now() + interval '%s' WHERE id = '{outbox_id}'"
+    await acme.as_owner(lease % "1 minute")
+    await acme.application.worker.sweep(0)
+    await acme.work()
+    assert acme.mailbox.to(address) == []
+    await acme.as_owner(lease % "-1 second")
+    for _ in range(2):
+        await acme.application.worker.sweep(0)
+        await acme.work()
+    assert len(acme.mailbox.to(address)) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -63,15 +64,33 @@ def complain(code: str, sentence: str) -> None:
 
 
 def command(function: Callable[P, Coroutine[Any, Any, int | None]]) -> Callable[P, None]:
-    """Run an async command; a refusal is printed with what to do and ends with exit code 1."""
+    """Run an async command; a refusal is printed with what to do and ends with exit code 1.
+
+    SIGINT and SIGTERM cancel it, so that what it started (an embedded PostgreSQL) is stopped by its ``with`` blocks:
+    a signal that ends the process at once would leave that running.
+    """
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        signals: list[int] = []
+
+        async def stoppable() -> int | None:
+            task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+            def stop(number: int) -> None:
+                signals.append(number)
+                if task is not None:
+                    task.cancel()
+
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, stop, number)
+            return await function(*args, **kwargs)
+
         try:
-            code = asyncio.run(function(*args, **kwargs))
-        except KeyboardInterrupt:
-            # Ctrl-C is how these are meant to end; anything else was interrupted before it was done.
-            code = 0 if function.__name__ in {"serve", "worker"} else 130
+            code = asyncio.run(stoppable())
+        except asyncio.CancelledError:
+            # A signal is how these are meant to end; anything else was interrupted before it was done.
+            code = 0 if function.__name__ in {"serve", "worker"} else 128 + signals[0] if signals else 1
         except SettingsError as error:
             complain("SETTINGS", f"the settings cannot be used:\n{error}")
             raise typer.Exit(2) from error

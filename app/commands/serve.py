@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -32,14 +33,16 @@ async def serve(
     changes = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     settings = load(**changes)
     configure_logs(settings)
+    listening = _listening(settings.host, settings.port)
+    settings = load(**{**changes, "port": listening.getsockname()[1]})  # PORT=0 is any that is free
     with (
-        _listening(settings.host, settings.port) as listening,
+        listening,
         running_database(settings) as dsn,
         running_cache(settings) as settings,
     ):
         await _prepare(settings, dsn, with_demo=with_demo)
         application = Application(settings, dsn)
-        server = uvicorn.Server(
+        server = _Server(
             uvicorn.Config(
                 application.asgi,
                 log_config=None,
@@ -50,8 +53,8 @@ async def serve(
                 timeout_graceful_shutdown=10,
             )
         )
-        _greet(settings, port=listening.getsockname()[1], with_demo=with_demo)
-        await server.serve(sockets=[listening])
+        _greet(settings, with_demo=with_demo)
+        await server.serve_until_cancelled(listening)
         if not server.started:
             raise typer.Exit(1)
 
@@ -60,14 +63,13 @@ async def serve(
 async def worker() -> None:
     """Run the job worker alone (mails, directory copies, event relay) until it is stopped."""
     async with platform(open_queue=False) as made:
-        loop, stop = asyncio.get_running_loop(), asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
         running = Worker(made)
         await running.open()
-        running.start()
-        await stop.wait()
-        await running.close()
+        try:
+            running.start()
+            await asyncio.Event().wait()  # until a signal cancels the command
+        finally:
+            await running.close()
 
 
 @command
@@ -78,6 +80,29 @@ async def demo() -> None:
     out.print(_logins())
 
 
+class _Server(uvicorn.Server):
+    """Stops when its task is cancelled, and leaves signals to the command.
+
+    uvicorn would raise a captured SIGTERM once more when it has stopped: the process would end before the embedded
+    servers are stopped.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+    async def serve_until_cancelled(self, listening: socket.socket) -> None:
+        """Serve; the first cancellation lets requests under way end, the second does not wait for them."""
+        serving = asyncio.create_task(self.serve(sockets=[listening]), name="server")
+        while not serving.done():
+            try:
+                await asyncio.wait({serving})
+            except asyncio.CancelledError:
+                self.force_exit, self.should_exit = self.should_exit, True
+        serving.result()
+
+
 async def _prepare(settings: Settings, dsn: str, *, with_demo: bool) -> None:
     await migrate_control(database_config(settings, dsn))
     made = Platform(settings, dsn)
@@ -86,6 +111,7 @@ async def _prepare(settings: Settings, dsn: str, *, with_demo: bool) -> None:
     try:
         service = TenantService(made.database)
         await service.sweep()
+        await service.mend()
         for outcome in await service.migrate_all():
             if outcome.error:
                 complain("MIGRATION", f"{outcome.slug} could not be migrated: {outcome.error}")
@@ -111,8 +137,8 @@ def _listening(host: str, port: int) -> socket.socket:
     return made
 
 
-def _greet(settings: Settings, *, port: int, with_demo: bool) -> None:
-    base = f"http://{settings.host}:{port}"
+def _greet(settings: Settings, *, with_demo: bool) -> None:
+    base = f"http://{settings.host}:{settings.port}"
     out.print(f"Stegmaier Learning Platform  {base}/graphql   GraphiQL: {base}/graphiql", soft_wrap=True)
     if with_demo:
         out.print(_logins())

@@ -16,8 +16,8 @@ SECTIONS = {
     "Database": "database_url database_runtime_password database_role_prefix database_pool_size database_pool_slots "
     "database_pool_active database_control_pool_size database_pool_timeout database_statement_timeout "
     "database_tenants_per_connection database_prepared_statements",
-    "Identity": "jwt_secret jwt_issuer access_token_minutes refresh_token_days session_days require_verified_email "
-    "login_attempts argon2_memory_kib argon2_time_cost argon2_concurrency",
+    "Identity": "jwt_secret jwt_previous_secrets jwt_issuer access_token_minutes refresh_token_days session_days "
+    "retention_days require_verified_email login_attempts argon2_memory_kib argon2_time_cost argon2_concurrency",
     "Cache": "redis_url response_cache response_cache_seconds response_cache_megabytes",
     "Mail": "smtp_host smtp_port smtp_username smtp_password smtp_tls smtp_sender smtp_timeout",
     "GraphQL and jobs": "graphql_introspection compiled_execution operation_timeout inline_worker",

@@ -19,7 +19,8 @@ def updated_at() -> Column[object]:
 
 
 # One row per mail to be sent, written in the transaction that causes it. The payload (which may hold a one-time
-# link) is wiped once the mail has left; the row stays so that a repeated job does nothing.
+# link) is wiped once the mail has left; the row stays so that a repeated job does nothing. While a worker is sending,
+# the mail is leased to it: a lease that has run out was left by a worker that was killed.
 control_outbox = Table(
     "outbox",
     CONTROL,
@@ -31,7 +32,13 @@ control_outbox = Table(
     Column("last_error", Text),
     Column("done_at", DateTime(timezone=True)),
     created_at(),
+    Column("leased_until", DateTime(timezone=True)),
     Index("ix_outbox_pending", "created_at", postgresql_where=text("done_at IS NULL")),
+    Index(
+        "ix_outbox_leased",
+        "leased_until",
+        postgresql_where=text("done_at IS NULL AND leased_until IS NOT NULL"),
+    ),
 )
 
 # One row per tenant schema: says whose schema this is, so that a connection, a restore or a move can be checked.

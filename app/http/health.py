@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 Check = Callable[[], Awaitable[str | None]]
+PATHS = frozenset({"/health", "/ready"})
 
 
 def health_routes(checks: dict[str, Check]) -> list[Route]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import structlog
 
@@ -18,7 +19,7 @@ def configure_logs(settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     renderer: structlog.types.Processor = (
-        structlog.processors.JSONRenderer() if settings.log_format == "json" else structlog.dev.ConsoleRenderer()
+        structlog.processors.JSONRenderer() if settings.log_format == "json" else _for_people(settings)
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -41,3 +42,11 @@ def configure_logs(settings: Settings) -> None:
     root.setLevel(settings.log_level.upper())
     for noisy in ("procrastinate", "psycopg.pool", "alembic"):
         logging.getLogger(noisy).setLevel("WARNING")
+
+
+def _for_people(settings: Settings) -> structlog.dev.ConsoleRenderer:
+    """Colours for a terminal; tracebacks that show variables (and so passwords) for a developer's terminal only."""
+    terminal = sys.stderr.isatty()
+    if terminal and settings.env == "development":
+        return structlog.dev.ConsoleRenderer(colors=True)
+    return structlog.dev.ConsoleRenderer(colors=terminal, exception_formatter=structlog.dev.plain_traceback)

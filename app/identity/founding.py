@@ -7,13 +7,15 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from uuid import UUID
 
-from sqlalchemy import Boolean, DateTime, Text, Uuid, bindparam, case, func, insert, null, select
+from sqlalchemy import Boolean, DateTime, Text, Uuid, and_, bindparam, case, func, insert, null, or_, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.db.database import Database
+from app.db.errors import unique
 from app.db.ids import new_id
 from app.db.statements import Statement
 from app.db.transaction import Tx
+from app.errors import Conflict
 from app.identity import validators
 from app.identity.passwords import Passwords
 from app.identity.tables import members, memberships, one_time_tokens, users
@@ -35,13 +37,17 @@ _new_user = pg_insert(users).values(
     password_changed_at=_VERIFIED,
 )
 # An identity that exists already (in another tenant) stays as it is, its password included; but a password that was set
-# by somebody who never showed that the address is theirs must not open the administrator's account.
+# by somebody who never showed that the address is theirs must not open the administrator's account, and an account
+# without a password takes the one it is given.
 ADD_USER = Statement(
     _new_user.on_conflict_do_update(
         index_elements=["email"],
         index_where=users.c.deleted_at.is_(None),
         set_={name: _new_user.excluded[name] for name in ("password_hash", "email_verified_at", "password_changed_at")},
-        where=users.c.email_verified_at.is_(None),
+        where=or_(
+            users.c.email_verified_at.is_(None),
+            and_(users.c.password_hash.is_(None), _new_user.excluded.password_hash.is_not(None)),
+        ),
     ),
     int,
 )
@@ -103,17 +109,14 @@ class Founder:
     ) -> Tenant:
         """Make a tenant and its administrator; without a password they get an invitation by mail to choose one.
 
-        Raises: Invalid (with every bad field), Conflict (slug taken).
+        The identity is written in the transaction that makes the tenant active, so that a founding that fails leaves
+        none. Raises: Invalid (with every bad field), Conflict (slug taken; address taken or given up meanwhile).
         """
         slug, email, full_name = await _checked(slug, admin_email, admin_name, locale, password)
         password_hash = await self._passwords.hash(password) if password else None
-        async with self._database.control() as tx:
-            verified = password is not None
-            await tx.execute(
-                ADD_USER, id=new_id(), email=email, full_name=full_name, locale=locale,
-                password_hash=password_hash, verified=verified,
-            )  # fmt: skip
-            user_id = await tx.one(USER_ID, "user", email=email)
+        async with self._database.control(read_only=True) as tx:
+            user_id = await tx.scalar(USER_ID, email=email) or new_id()
+        verified = password is not None
         status = "active" if password else "pending"
         service = TenantService(self._database)
         async with service.found(slug=slug, name=name, plan=plan, locale=locale) as founding:
@@ -124,6 +127,14 @@ class Founder:
             )  # fmt: skip
 
             async def admit(tx: Tx) -> None:
+                changed = Conflict("the account of this e-mail was changed at the same moment; try again", code="BUSY")
+                with unique("pk_users", changed):
+                    await tx.execute(
+                        ADD_USER, id=user_id, email=email, full_name=full_name, locale=locale,
+                        password_hash=password_hash, verified=verified,
+                    )  # fmt: skip
+                if await tx.scalar(USER_ID, email=email) != user_id:
+                    raise changed
                 await tx.execute(
                     ADD_MEMBERSHIP, user_id=user_id, tenant_id=tenant.id, role=Role.ADMIN.value, status=status
                 )

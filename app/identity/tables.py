@@ -78,6 +78,8 @@ sessions = Table(
     Column("revoked_at", DateTime(timezone=True)),
     Column("revoked_because", Text),
     created_at(),
+    Index("ix_sessions_expires_at", "expires_at"),
+    Index("ix_sessions_revoked_at", "revoked_at", postgresql_where=text("revoked_at IS NOT NULL")),
 )
 
 # One row per refresh token ever issued in a session; the family is the session. Only the SHA-256 is kept.
@@ -89,6 +91,7 @@ refresh_tokens = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_at", DateTime(timezone=True)),
     created_at(),
+    Index("ix_refresh_tokens_expires_at", "expires_at"),
 )
 
 # Links sent by mail: verify an address, join another tenant, accept an invitation, reset a password.
@@ -107,6 +110,7 @@ one_time_tokens = Table(
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("used_at", DateTime(timezone=True)),
     created_at(),
+    Index("ix_one_time_tokens_expires_at", "expires_at"),
 )
 
 # Failed log-ins by (tenant, address) and by client address; the wait grows with the count and ends by itself.
@@ -117,6 +121,7 @@ login_failures = Table(
     Column("failures", Integer, nullable=False),
     Column("last_at", DateTime(timezone=True), nullable=False),
     Column("blocked_until", DateTime(timezone=True)),
+    Index("ix_login_failures_last_at", "last_at"),
 )
 
 # The directory that courses, enrolments and reviews refer to: a projection of identity and membership, so that a

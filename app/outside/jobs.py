@@ -37,6 +37,7 @@ OFFER_LINK = "offer_link"
 SYNC_MEMBER = "sync_member"
 RELAY_TENANT = "relay_tenant"
 SWEEP = "sweep"
+PURGE = "purge"
 
 # Roughly 1 s, 5 s, 25 s, 2 min, 10 min, 52 min and 4 h after the failures before.
 RETRY = RetryStrategy(max_attempts=8, exponential_wait=5)
@@ -71,7 +72,11 @@ class Jobs:
         payload = {"template": template, "to": to, "locale": locale, "context": dict(context)}
         row = await tx.scalar(ADD, id=event_id or new_id(), kind="mail", tenant_id=tenant_id, payload=Jsonb(payload))
         if row is not None:
-            await self._defer(tx, SEND_MAIL, outbox_id=str(row))
+            await self.send_mail(tx, row)
+
+    async def send_mail(self, tx: Tx, outbox_id: UUID) -> None:
+        """Send a mail that is in the outbox (again); one that has left is not sent twice."""
+        await self._defer(tx, SEND_MAIL, outbox_id=str(outbox_id))
 
     async def offer_link(self, tx: Tx, purpose: str, email: str, tenant_id: UUID) -> None:
         """Look whether an address is somebody's who may have a link, and send it."""

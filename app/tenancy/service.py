@@ -25,8 +25,8 @@ from app.db.setup import owner
 from app.db.statements import Statement
 from app.db.tables import tenant_meta
 from app.db.transaction import ConnectionTx, Tx
-from app.errors import Conflict, FieldProblem, Invalid, NotFound, Unavailable
-from app.tenancy.records import Tenant, TenantState
+from app.errors import Conflict, FieldProblem, Invalid, NotFound, Refusal, Unavailable
+from app.tenancy.records import ROUTABLE, Tenant, TenantState
 from app.tenancy.tables import nodes, tenant_domains, tenants
 
 log = structlog.get_logger(__name__)
@@ -91,9 +91,16 @@ SET_REVISION = Statement(
 ADD_DOMAIN = Statement(
     insert(tenant_domains).values(host=bindparam("host", type_=Text), tenant_id=bindparam("tenant_id", type_=Uuid)), int
 )
+# Held until the end of the transaction, so that a switch and a mending of the same tenant take their turns.
+FOR_UPDATE = Statement(select(*_COLUMNS).where(tenants.c.id == bindparam("id", type_=Uuid)).with_for_update(), Tenant)
 ADD_META = Statement(insert(tenant_meta).values(tenant_id=bindparam("tenant_id", type_=Uuid)), int)
 NODE_ENGINE = Statement(select(nodes.c.engine).where(nodes.c.node_number == bindparam("number", type_=Integer)), str)
 NODE_DSN = Statement(select(nodes.c.dsn).where(nodes.c.node_number == bindparam("number", type_=Integer)), str)
+
+GRANT, REVOKE = "GRANT USAGE ON SCHEMA {schema} TO {role}", "REVOKE USAGE ON SCHEMA {schema} FROM {role}"
+DISAGREEING = """SELECT n.nspname FROM unnest(%s::text[], %s::text[], %s::bool[]) AS t (schema_name, role_name, served)
+                 JOIN pg_namespace n ON n.nspname = t.schema_name JOIN pg_roles r ON r.rolname = t.role_name
+                 WHERE has_schema_privilege(r.oid, n.oid, 'USAGE') <> t.served"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,17 +254,44 @@ class TenantService:
     async def suspend(self, name: str) -> Tenant:
         """Stop serving a tenant: from the next request on, and enforced by the database itself (no USAGE).
 
-        Raises: NotFound, Conflict (not active).
+        The state comes first: a tenant that is served never lacks its USAGE, whatever fails in between. When its
+        server does not answer, ``mend`` takes the USAGE away later. Raises: NotFound, Conflict (not active).
         """
-        return await self._switch(
-            name, TenantState.ACTIVE, TenantState.SUSPENDED, "REVOKE USAGE ON SCHEMA {schema} FROM {role}"
-        )
+        tenant = await self.get(name)
+        async with self._database.control() as tx:
+            await self._switch(tx, tenant, TenantState.ACTIVE, TenantState.SUSPENDED)
+        await self._try_to_agree(tenant)
+        return await self.get(name)
 
     async def resume(self, name: str) -> Tenant:
-        """Serve a suspended tenant again. Raises: NotFound, Conflict (not suspended)."""
-        return await self._switch(
-            name, TenantState.SUSPENDED, TenantState.ACTIVE, "GRANT USAGE ON SCHEMA {schema} TO {role}"
-        )
+        """Serve a suspended tenant again. Raises: NotFound, Conflict (not suspended), Unavailable (its server)."""
+        tenant = await self.get(name)
+        try:
+            async with self._database.control() as tx:
+                await self._switch(tx, tenant, TenantState.SUSPENDED, TenantState.ACTIVE)
+                await self._say(tenant, GRANT)
+        except Conflict:
+            raise
+        except BaseException:
+            await asyncio.shield(self._try_to_agree(tenant))
+            raise
+        return await self.get(name)
+
+    async def mend(self) -> list[str]:
+        """Make USAGE agree with the state where an interrupted switch left them apart; returns the tenants' slugs."""
+        by_node: dict[int, list[Tenant]] = {}
+        async for tenant in self.each():
+            if tenant.state in ROUTABLE:
+                by_node.setdefault(tenant.node_number, []).append(tenant)
+        mended = []
+        for there in by_node.values():
+            try:
+                wrong = await self._disagreeing(there)
+            except (pg.Error, Unavailable) as error:
+                log.warning("a server cannot be asked who may use it", node=there[0].node_number, error=str(error))
+                continue
+            mended += [tenant.slug for tenant in wrong if await self._try_to_agree(tenant)]
+        return mended
 
     async def migrate(self, tenant: Tenant, *, to: str | None = None) -> MigrationOutcome:
         """Bring one tenant's schema to a revision (the newest by default) in one transaction; retried on a lock."""
@@ -293,22 +327,41 @@ class TenantService:
                 report(outcome)
         return outcomes
 
-    async def _switch(self, name: str, start: TenantState, end: TenantState, command: str) -> Tenant:
-        tenant = await self.get(name)
-        async with self._database.control() as tx:
-            if await tx.scalar(SET_STATE, id=tenant.id, from_state=start.value, to_state=end.value) is None:
-                raise Conflict(
-                    "the tenant {slug} is {state}, not {wanted}", code="TENANT_STATE", slug=tenant.slug,
-                    state=tenant.state, wanted=start.value,
-                )  # fmt: skip
-            await announce(tx, "tenant", tenant.id)
-            async with self._node_owner(tenant) as connection:
-                await connection.execute(
-                    sql.SQL(command).format(
-                        schema=sql.Identifier(tenant.schema_name), role=sql.Identifier(tenant.role_name)
-                    )
-                )
-        return await self.get(name)
+    async def _switch(self, tx: Tx, tenant: Tenant, start: TenantState, end: TenantState) -> None:
+        if await tx.scalar(SET_STATE, id=tenant.id, from_state=start.value, to_state=end.value) is None:
+            raise Conflict(
+                "the tenant {slug} is {state}, not {wanted}", code="TENANT_STATE", slug=tenant.slug,
+                state=tenant.state, wanted=start.value,
+            )  # fmt: skip
+        await announce(tx, "tenant", tenant.id)
+
+    async def _try_to_agree(self, tenant: Tenant) -> bool:
+        """Give or take USAGE as the tenant's state is now, read under a lock; False when that is not possible."""
+        try:
+            async with self._database.control() as tx:
+                now = await tx.one(FOR_UPDATE, "tenant", id=tenant.id)
+                if now.state in ROUTABLE:
+                    await self._say(now, REVOKE if now.state == TenantState.SUSPENDED else GRANT)
+        except (pg.Error, Refusal) as error:
+            log.warning(
+                "the use of a tenant's schema cannot be set; tried again later", slug=tenant.slug, error=str(error)
+            )
+            return False
+        return True
+
+    async def _say(self, tenant: Tenant, command: str) -> None:
+        names = {"schema": sql.Identifier(tenant.schema_name), "role": sql.Identifier(tenant.role_name)}
+        async with self._node_owner(tenant) as connection:
+            await connection.execute(sql.SQL(command).format(**names))
+
+    async def _disagreeing(self, there: list[Tenant]) -> list[Tenant]:
+        """Those tenants of one node whose USAGE is not what their state asks for."""
+        served = [tenant.state != TenantState.SUSPENDED for tenant in there]
+        names = [tenant.schema_name for tenant in there], [tenant.role_name for tenant in there]
+        async with self._node_owner(there[0]) as connection:
+            cursor = await connection.execute(DISAGREEING, [*names, served])
+            wrong = {row[0] for row in await cursor.fetchall()}
+        return [tenant for tenant in there if tenant.schema_name in wrong]
 
     async def _remove(self, tenant: Tenant) -> bool:
         """Remove a tenant that is still unfinished; False, and nothing done, when it is not.
