@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from app.http.logs import configure_logs
 from app.main import Application
 from app.settings import load
 
 
-def make() -> Starlette:
+def make() -> ASGIApp:
     """The application of the settings in the environment."""
     settings = load()
     configure_logs(settings)
