@@ -14,7 +14,10 @@ from graphql import DocumentNode, GraphQLError, OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
-NAME_IT = "Name the operation to run: operationName."
+from app.errors import Refusal
+from app.i18n import message
+
+NAME_IT = message("the document has several operations; name the one to run in operationName")
 MOST = 1024
 MOST_CHARACTERS = 1_000_000  # of all remembered texts; a document in memory takes some 100 times its text
 
@@ -73,13 +76,14 @@ def remember(documents: Documents) -> Callable[[], SchemaExtension]:
 
     class Remember(SchemaExtension):
         def on_validate(self) -> Iterator[None]:
-            yield
             context = self.execution_context
-            if context.graphql_document is None or not context.query or context.pre_execution_errors:
-                return
-            documents.keep(context.query, context.graphql_document)
+            document = context.graphql_document
             # Strawberry would run the first of several; the specification (6.1) wants one named.
-            if context._provided_operation_name is None and len(operations_of(context.graphql_document)) > 1:
-                context.pre_execution_errors = [GraphQLError(NAME_IT)]
+            if document is not None and context._provided_operation_name is None and len(operations_of(document)) > 1:
+                problem = Refusal(NAME_IT, code="BAD_USER_INPUT")
+                context.pre_execution_errors = [GraphQLError(NAME_IT, original_error=problem)]
+            yield
+            if document is not None and context.query and not context.pre_execution_errors:
+                documents.keep(context.query, document)
 
     return Remember

@@ -536,3 +536,15 @@ async def test_all_audits_of_the_graphql_over_http_specification_pass(served: st
     results = orjson.loads(output)
     assert [audit for audit in results if audit["status"] != "ok"] == []
     assert len(results) == 61
+
+
+async def test_of_several_operations_one_must_be_named_also_when_the_document_is_known(acme: World) -> None:
+    query = "query A { me { id } } query B { me { fullName } } mutation C { __typename }"
+    person = await acme.some(Role.STUDENT)
+    for _ in range(2):
+        unnamed = await acme.post(query, as_=person)
+        assert unnamed["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+        assert "operationName" in unnamed["errors"][0]["message"]
+        body = {"query": query, "operationName": "B"}
+        named = (await acme.http.post("/graphql", json=body, headers=await acme.headers(person))).json()
+        assert list(named["data"]["me"]) == ["fullName"]
