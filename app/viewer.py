@@ -61,10 +61,6 @@ class Viewer:
     role: Role | None = None
     locale: str | None = None
 
-    @property
-    def is_authenticated(self) -> bool:
-        return self.user_id is not None
-
     def is_(self, *roles: Role) -> bool:
         """Whether the viewer has one of the roles."""
         return self.role in roles

@@ -66,6 +66,7 @@ class Database:
             min_size=1,
             max_size=config.control_pool_size,
             timeout=config.pool_timeout,
+            prepare=config.prepare,
         )
         self._nodes: dict[int, StickySlots] = {}
         self._opened = False

@@ -16,11 +16,11 @@ from app.db.errors import translated
 Pool = AsyncConnectionPool[AsyncConnection[Any]]
 
 
-def open_pool(dsn: str, *, name: str, min_size: int, max_size: int, timeout: float) -> Pool:
+def open_pool(dsn: str, *, name: str, min_size: int, max_size: int, timeout: float, prepare: bool) -> Pool:
     """A pool that is not opened yet. ``timeout`` (seconds) bounds the wait for a connection."""
     return AsyncConnectionPool(
         dsn,
-        kwargs={"autocommit": True, "prepare_threshold": 5},
+        kwargs={"autocommit": True, "prepare_threshold": 5 if prepare else None},
         name=name,
         min_size=min_size,
         max_size=max_size,

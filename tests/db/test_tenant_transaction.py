@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -216,3 +217,17 @@ async def test_a_database_that_is_away_is_a_typed_refusal(acme: World) -> None:
                 pass
     finally:
         await nowhere.close()
+
+
+@pytest.mark.parametrize("prepare", [True, False])
+async def test_behind_a_pooler_the_control_schema_prepares_nothing_either(acme: World, prepare: bool) -> None:
+    database = Database(replace(acme.platform.config, prepare=prepare))
+    await database.open()
+    try:
+        async with database.control(read_only=True) as tx:
+            for _ in range(8):
+                await tx.scalar(BACKEND)
+            prepared = await tx.scalar(Statement(text("SELECT count(*) FROM pg_prepared_statements"), int))
+        assert bool(prepared) is prepare
+    finally:
+        await database.close()
