@@ -20,9 +20,10 @@ from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.context import Info
 from schema.documents import Documents, remember
+from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
 from schema.identity import IdentityMutation, IdentityQuery, User
-from schema.learning import Enrollment, LearningMutation, LearningQuery
+from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
 from schema.platform import PlatformSchema
@@ -62,14 +63,14 @@ async def find_node(info: Info, text: str) -> Any:
             user = await context.identity.user(key)
             return None if user is None else User(row=user)
         case ids.ENROLLMENT:
-            enrollment = await context.learning.enrollment(key)
+            enrollment = await context.enrolling.enrollment(key)
             return None if enrollment is None else Enrollment(row=enrollment)
         case _:
             return None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, LearningQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -88,7 +89,7 @@ class Query(IdentityQuery, CatalogQuery, LearningQuery):
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, LearningMutation, ReviewMutation):
+class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation):
     pass
 
 

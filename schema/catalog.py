@@ -22,7 +22,8 @@ from schema.paging import After, Before, Connection, First, Last, connection, pa
 from schema.scalars import DateTime, Decimal
 
 if TYPE_CHECKING:
-    from schema.learning import CourseProgress, Enrollment, LessonProgress
+    from schema.enrollment import Enrollment
+    from schema.learning import CourseProgress, LessonProgress
     from schema.reviews import Review
 
 NOT_ENROLLED = message("enrol in the course first")
@@ -387,9 +388,9 @@ class Course(Node):
         return CoursePermissions(edit=edit, publish=edit, delete=edit, enroll=may_enroll)
 
     @strawberry.field(description="The enrolment of the person who asks, if there is one.")
-    async def my_enrollment(self, info: Info) -> Annotated[Enrollment, strawberry.lazy("schema.learning")] | None:
+    async def my_enrollment(self, info: Info) -> Annotated[Enrollment, strawberry.lazy("schema.enrollment")] | None:
         row = await info.context.my_enrollment_by_course.load(self.row.id)
-        return None if row is None else import_module("schema.learning").Enrollment(row=row)
+        return None if row is None else import_module("schema.enrollment").Enrollment(row=row)
 
     @strawberry.field(description="What the person who asks thinks of it, if they said so.")
     async def my_review(self, info: Info) -> Annotated[Review, strawberry.lazy("schema.reviews")] | None:

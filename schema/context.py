@@ -14,6 +14,7 @@ from app.http.viewer import Asker
 from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
+from app.learning.enrolling import EnrollmentService
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -101,8 +102,13 @@ class Context:
         return CatalogService(self.db, self.viewer, self.platform.changes)
 
     @cached_property
+    def enrolling(self) -> EnrollmentService:
+        """Enrolment."""
+        return EnrollmentService(self.db, self.viewer)
+
+    @cached_property
     def learning(self) -> LearningService:
-        """Enrolment and progress."""
+        """Progress and opinions."""
         return LearningService(self.db, self.viewer, self.platform.changes)
 
     @cached_property
@@ -180,7 +186,7 @@ class Context:
 
     @cached_property
     def enrollment_count_by_course(self) -> Loader[int]:
-        return loaders.value(self.learning.enrollment_count_by_course, 0)
+        return loaders.value(self.enrolling.enrollment_count_by_course, 0)
 
 
 LOADERS = tuple(
@@ -188,6 +194,6 @@ LOADERS = tuple(
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "learning", "identity")
+OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity")
 
 Info = strawberry.Info[Context, None]

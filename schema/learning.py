@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal as PythonDecimal
 from enum import Enum
-from operator import attrgetter
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID as PythonUUID
 
 import strawberry
@@ -18,7 +17,6 @@ from app.learning import rules
 from app.learning.reported import ReportedEvent
 from app.learning.rows import EnrollmentRow, LearnerLessonRow
 from app.learning.service import Outcome
-from app.learning.statements import ORDER
 from app.viewer import Action
 from schema import ids
 from schema.catalog import Course, Lesson, LockReason
@@ -31,25 +29,7 @@ from schema.errors import (
     UnavailableProblem,
     ValidationProblem,
 )
-from schema.identity import User
-from schema.node import Node, shown
-from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import UUID, DateTime, Decimal
-
-
-@strawberry.enum(name="EnrollmentStatus", description="Where a learner stands in a course.")
-class EnrollmentStatus(Enum):
-    ACTIVE = strawberry.enum_value("active", description="Learning.")
-    COMPLETED = strawberry.enum_value("completed", description="Every required lesson was done.")
-    DROPPED = strawberry.enum_value("dropped", description="Left; may come back and finds the progress again.")
-
-
-@strawberry.enum(name="EffectiveState", description="What an enrolment amounts to now.")
-class EffectiveState(Enum):
-    ACTIVE = strawberry.enum_value("active", description="The learner can learn.")
-    COMPLETED = strawberry.enum_value("completed", description="The course is done.")
-    DROPPED = strawberry.enum_value("dropped", description="The learner left.")
-    INACTIVE = strawberry.enum_value("inactive", description="The course is not published now; nothing is lost.")
 
 
 @strawberry.enum(name="LessonState", description="Where a learner is in a lesson.")
@@ -171,78 +151,6 @@ class CourseProgress:
         return await lesson_progress(info, [lesson for rows in lists for lesson in rows])
 
 
-@strawberry.type(description="A learner's place in a course.")
-class Enrollment(Node):
-    row: strawberry.Private[EnrollmentRow]
-
-    id_kind = ids.ENROLLMENT
-    id_number = attrgetter("row.id.int")
-
-    @strawberry.field(description="The course; null while the person who asks may not see it.")
-    async def course(self, info: Info) -> Course | None:
-        row = await info.context.courses_by_id.load(self.row.course_id)
-        return None if row is None else Course(row=row)
-
-    @strawberry.field(description="The learner.")
-    async def user(self, info: Info) -> User | None:
-        row = await info.context.members_by_id.load(self.row.user_id)
-        return None if row is None else User(row=row)
-
-    @strawberry.field(description="Where the learner stands.")
-    def status(self) -> EnrollmentStatus:
-        return EnrollmentStatus(self.row.status)
-
-    @strawberry.field(description="What it amounts to now, the state of the course considered.")
-    def effective_state(self) -> EffectiveState:
-        if self.row.status == "active" and not self.row.is_open:
-            return EffectiveState.INACTIVE
-        return EffectiveState(self.row.status)
-
-    @strawberry.field(description="Counts the times the course was begun anew, from 1.")
-    def cycle(self) -> int:
-        return self.row.cycle
-
-    @strawberry.field(description="Since when.")
-    def enrolled_at(self) -> DateTime:
-        return DateTime(self.row.enrolled_at)
-
-    @strawberry.field(description="When the course was completed.")
-    def completed_at(self) -> DateTime | None:
-        return DateTime(self.row.completed_at) if self.row.completed_at else None
-
-    @strawberry.field(description="When the learner left.")
-    def dropped_at(self) -> DateTime | None:
-        return DateTime(self.row.dropped_at) if self.row.dropped_at else None
-
-    @strawberry.field(description="How far the learner is; null for other people's enrolments.")
-    def progress(self, info: Info) -> CourseProgress | None:
-        return CourseProgress(row=self.row) if self.row.user_id == info.context.viewer.user_id else None
-
-
-@strawberry.type(description="A page of enrolments.")
-class EnrollmentConnection(Connection[Enrollment]):
-    pass
-
-
-@strawberry.input(description="Which enrolments to list.")
-class EnrollmentFilter:
-    status: EnrollmentStatus | None = strawberry.field(default=None, description="Only with this status.")
-    course_id: strawberry.ID | None = strawberry.field(default=None, description="Only in this course.")
-
-
-@strawberry.input(description="A course to enrol in.")
-class EnrollInput:
-    course_id: strawberry.ID = strawberry.field(description="The course.")
-    idempotency_key: str | None = strawberry.field(
-        default=None, description="8 to 100 characters; repeating the request with it does nothing twice."
-    )
-
-
-@strawberry.input(description="A course to leave.")
-class UnenrollInput:
-    course_id: strawberry.ID = strawberry.field(description="The course.")
-
-
 @strawberry.input(description="A part of a video, in seconds from its start.")
 class RangeInput:
     start: float = strawberry.field(description="From.")
@@ -283,11 +191,6 @@ class SyncItem:
     message: str | None = strawberry.field(description="Why it was rejected, in the reader's language.")
 
 
-@strawberry.type(description="An enrolment after the change.")
-class EnrollmentSuccess:
-    enrollment: Enrollment = strawberry.field(description="The enrolment.")
-
-
 @strawberry.type(description="What became of each event, in the order in which they were sent.")
 class SyncProgressSuccess:
     results: list[SyncItem] = strawberry.field(description="One for each event.")
@@ -305,14 +208,6 @@ class CompleteLessonSuccess:
     progress: CourseProgress = strawberry.field(description="How far the learner now is in its course.")
 
 
-EnrollResult = Annotated[
-    EnrollmentSuccess | ValidationProblem | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
-    strawberry.union("EnrollResult", description="Outcome of enroll."),
-]
-UnenrollResult = Annotated[
-    EnrollmentSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | ValidationProblem | UnavailableProblem,
-    strawberry.union("UnenrollResult", description="Outcome of unenroll."),
-]
 SyncProgressResult = Annotated[
     SyncProgressSuccess | ValidationProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
     strawberry.union("SyncProgressResult", description="Outcome of syncProgress."),
@@ -349,16 +244,6 @@ def state_in(row: LearnerLessonRow | None) -> rules.LessonState:
     )
 
 
-def filters_of(filter: EnrollmentFilter | None, mask: int) -> dict[str, Any]:
-    """A filter as the service takes it."""
-    found: dict[str, Any] = {}
-    if filter is not None and filter.status is not None:
-        found["status"] = word(filter.status)
-    if filter is not None and filter.course_id is not None:
-        found["course_id"] = ids.decode(ids.COURSE, filter.course_id, mask)
-    return found
-
-
 def reported(event: ProgressEventInput, mask: int) -> ReportedEvent:
     """An event as the service takes it."""
     return ReportedEvent(
@@ -384,53 +269,8 @@ def item(outcome: Outcome, info: Info) -> SyncItem:
     )
 
 
-def enrollment_page(info: Info, page: Any, count: Any) -> EnrollmentConnection:
-    """A connection of enrolments."""
-    made: EnrollmentConnection = connection(
-        EnrollmentConnection,
-        ORDER.name,
-        page,
-        nodes=shown(Enrollment, page.rows),
-        key=lambda row: (row.enrolled_at, row.id),
-        count=count,
-    )
-    return made
-
-
 @strawberry.type
 class LearningQuery:
-    @strawberry.field(
-        description="The enrolments of the person who asks, the newest first; those left only on request."
-    )
-    async def my_enrollments(
-        self,
-        info: Info,
-        filter: Annotated[EnrollmentFilter | None, strawberry.argument(description="Which ones.")] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> EnrollmentConnection:
-        learning, wanted = info.context.learning, filters_of(filter, info.context.mask)
-        page = await learning.my_enrollments(page_request(ORDER, first, after, last, before), wanted)
-        return enrollment_page(info, page, lambda: learning.count_my_enrollments(wanted))
-
-    @strawberry.field(
-        description="Everybody's enrolments: for administrators, and for instructors in their own courses."
-    )
-    async def enrollments(
-        self,
-        info: Info,
-        filter: Annotated[EnrollmentFilter | None, strawberry.argument(description="Which ones.")] = None,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> EnrollmentConnection:
-        learning, wanted = info.context.learning, filters_of(filter, info.context.mask)
-        page = await learning.enrollments(page_request(ORDER, first, after, last, before), wanted)
-        return enrollment_page(info, page, lambda: learning.count_enrollments(wanted))
-
     @strawberry.field(description="How far the person who asks is in a course; null without an enrolment.")
     async def progress(
         self, info: Info, course_id: Annotated[strawberry.ID, strawberry.argument(description="The course.")]
@@ -443,21 +283,6 @@ class LearningQuery:
 
 @strawberry.type
 class LearningMutation:
-    @strawberry.mutation(description="Enrol in a course; asking again changes nothing.")
-    async def enroll(
-        self, info: Info, input: Annotated[EnrollInput, strawberry.argument(description="What to do.")]
-    ) -> EnrollResult:
-        course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
-        row = await info.context.learning.enroll(course_id, idempotency_key=input.idempotency_key)
-        return EnrollmentSuccess(enrollment=Enrollment(row=row))
-
-    @strawberry.mutation(description="Leave a course; progress is kept for a return.")
-    async def unenroll(
-        self, info: Info, input: Annotated[UnenrollInput, strawberry.argument(description="What to do.")]
-    ) -> UnenrollResult:
-        course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
-        return EnrollmentSuccess(enrollment=Enrollment(row=await info.context.learning.unenroll(course_id)))
-
     @strawberry.mutation(description="Take what a learner did, each event on its own merits.")
     async def sync_progress(
         self, info: Info, input: Annotated[SyncProgressInput, strawberry.argument(description="What to do.")]

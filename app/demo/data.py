@@ -20,7 +20,7 @@ from app.errors import Forbidden
 from app.identity.directory import copy_member
 from app.identity.founding import ADD_USER, USER_ID
 from app.identity.statements import PUT_MEMBERSHIP
-from app.learning.service import LearningService
+from app.learning.enrolling import EnrollmentService
 from app.learning.tables import enrollments
 from app.platform import Platform
 from app.tenancy.records import Tenant
@@ -163,7 +163,7 @@ async def _load_tenant(platform: Platform, slug: str) -> None:
     users = {person.role: await _add_person(platform, tenant, person) for person in people[1:]}
     made = await _load_courses(db, users[Role.INSTRUCTOR], platform.changes)
     student = Viewer(users[Role.STUDENT], tenant.id, None, Role.STUDENT)
-    await LearningService(db, student, platform.changes).enroll(made[1])
+    await EnrollmentService(db, student).enroll(made[1])
 
 
 async def _load_courses(db: Operation, instructor_id: UUID, changes: Changes) -> list[UUID]:

@@ -1,13 +1,11 @@
-"""The learning room's SQL."""
+"""SQL of progress and opinions, and what is common to it and that of enrolments."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
     DateTime,
     Double,
     Integer,
@@ -17,11 +15,9 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    case,
     cast,
     delete,
     func,
-    null,
     or_,
     select,
     update,
@@ -29,11 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.catalog.tables import course_instructors, courses, lesson_blocks, lessons, modules
-from app.db.paging import Order, keyset
+from app.catalog.tables import courses, lesson_blocks, lessons, modules
 from app.db.statements import Statement
 from app.learning.rows import (
-    CountRow,
     CourseFacts,
     CourseProgressRow,
     EnrollmentRow,
@@ -57,59 +51,19 @@ _IDS = bindparam("ids", type_=ARRAY(Uuid))
 _USER = bindparam("user_id", type_=Uuid)
 _COURSE = bindparam("course_id", type_=Uuid)
 
-_OPEN = and_(courses.c.published_at.is_not(None), courses.c.deleted_at.is_(None))
+OPEN = and_(courses.c.published_at.is_not(None), courses.c.deleted_at.is_(None))
 _ENROLLMENT = (
     *(enrollments.c[name] for name in EnrollmentRow.__dataclass_fields__ if name != "is_open"),
-    _OPEN.label("is_open"),
+    OPEN.label("is_open"),
 )
 _ALIVE = and_(lessons.c.deleted_at.is_(None), modules.c.deleted_at.is_(None))
 
 
-def _enrollments() -> Select[tuple[object, ...]]:
+def enrollment_select() -> Select[tuple[object, ...]]:
     return select(*_ENROLLMENT).join(courses, courses.c.id == enrollments.c.course_id)
 
 
-PUBLISHED_COURSE = Statement(select(courses.c.id, courses.c.title).where(courses.c.id == _ID, _OPEN), CourseFacts)
 TITLES = Statement(select(courses.c.id, courses.c.title).where(courses.c.id == any_(_IDS)), CourseFacts)
-ENROLLMENT = Statement(_enrollments().where(enrollments.c.id == _ID), EnrollmentRow)
-MINE_FOR_UPDATE = Statement(
-    _enrollments()
-    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER)
-    .with_for_update(of=enrollments),
-    EnrollmentRow,
-)
-# Two tabs arrive at once: one inserts, the other waits here and then finds the row.
-ADD = Statement(
-    upsert(enrollments)
-    .values(
-        id=_ID,
-        course_id=_COURSE,
-        user_id=_USER,
-        status="active",
-        enrolled_at=func.now(),
-    )
-    .on_conflict_do_nothing(constraint="uq_enrollments_course_user")
-    .returning(enrollments.c.id),
-    UUID,
-)
-REACTIVATE = Statement(
-    update(enrollments)
-    .where(enrollments.c.id == _ID, enrollments.c.status == "dropped")
-    .values(
-        status=case((enrollments.c.completed_at.is_not(None), "completed"), else_="active"),
-        dropped_at=null(),
-        updated_at=func.now(),
-    )
-    .returning(enrollments.c.id),
-    UUID,
-)
-DROP = Statement(
-    update(enrollments)
-    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER, enrollments.c.status != "dropped")
-    .values(status="dropped", dropped_at=func.now(), updated_at=func.now())
-    .returning(enrollments.c.id),
-    UUID,
-)
 # P7: a required lesson there is, and none that is not done. P9: of two that complete the same enrolment at once, one
 # finds completed_at null. Lock the enrolments first, so that this sees what those who had them before have done.
 _REQUIRED = (
@@ -169,7 +123,7 @@ LESSON_FACTS = Statement(
         lessons.c.course_id,
         lessons.c.completion,
         lessons.c.video_threshold,
-        _OPEN.label("is_public"),
+        OPEN.label("is_public"),
     )
     .join(modules, modules.c.id == lessons.c.module_id)
     .join(courses, courses.c.id == lessons.c.course_id)
@@ -178,7 +132,7 @@ LESSON_FACTS = Statement(
 )
 # Locked in the order of their ids, so that two devices of one learner never wait for each other in a circle.
 LIVE_FOR_UPDATE = Statement(
-    _enrollments()
+    enrollment_select()
     .where(
         enrollments.c.user_id == _USER,
         enrollments.c.course_id == any_(_IDS),
@@ -289,7 +243,7 @@ COURSE_PROGRESS = Statement(
     CourseProgressRow,
 )
 MY_ENROLLMENTS_BY_COURSE = Statement(
-    _enrollments().where(enrollments.c.course_id == any_(_IDS), enrollments.c.user_id == _USER), EnrollmentRow
+    enrollment_select().where(enrollments.c.course_id == any_(_IDS), enrollments.c.user_id == _USER), EnrollmentRow
 )
 # Enrolment and progress together: what a lesson's state depends on, in one statement for a page of lessons.
 MY_PROGRESS_BY_LESSON = Statement(
@@ -371,44 +325,3 @@ LAST_TOUCHED_OPEN = Statement(
     ),
     ResumeRow,
 )
-TEACHES = Statement(
-    select(course_instructors.c.course_id).where(
-        course_instructors.c.course_id == _COURSE,
-        course_instructors.c.user_id == bindparam("teacher_id", type_=Uuid),
-    ),
-    UUID,
-)
-LEARNER_COUNTS = Statement(
-    select(enrollments.c.course_id, func.count().label("count"))
-    .where(enrollments.c.course_id == any_(_IDS), enrollments.c.status != "dropped")
-    .group_by(enrollments.c.course_id),
-    CountRow,
-)
-
-ORDER = Order("enrollments:newest", (enrollments.c.enrolled_at, enrollments.c.id), descending=True)
-_FILTERS: dict[str, ColumnElement[bool]] = {
-    "user_id": enrollments.c.user_id == _USER,
-    "course_id": enrollments.c.course_id == _COURSE,
-    "status": enrollments.c.status == bindparam("status", type_=Text),
-    "live": enrollments.c.status != "dropped",
-    "teacher_id": select(course_instructors.c.course_id)
-    .where(
-        course_instructors.c.course_id == enrollments.c.course_id,
-        course_instructors.c.user_id == bindparam("teacher_id", type_=Uuid),
-    )
-    .exists(),
-}
-
-
-@lru_cache(maxsize=64)
-def enrollment_page(used: frozenset[str], after: bool, backward: bool) -> Statement[EnrollmentRow]:
-    """A page of enrolments with these filters, the newest first."""
-    query = _enrollments().where(*(_FILTERS[name] for name in sorted(used)))
-    return Statement(keyset(query, ORDER, after=after, backward=backward), EnrollmentRow)
-
-
-@lru_cache(maxsize=32)
-def enrollment_count(used: frozenset[str]) -> Statement[int]:
-    """How many enrolments there are with these filters."""
-    query = select(func.count()).select_from(enrollments).where(*(_FILTERS[name] for name in sorted(used)))
-    return Statement(query, int)

@@ -27,7 +27,7 @@ from app.db.migrations import BASE, head, render
 from app.db.prepare import EXTENSIONS, TEXT_SEARCH
 from app.db.statements import Statement
 from app.identity import statements as identity
-from app.learning import statements as learning
+from app.learning import enrollment_statements as enrolling
 from app.main import Application
 from app.tenancy.service import TenantService
 from tests.world import World
@@ -44,7 +44,7 @@ FORBIDDEN_DDL = re.compile(
 # What the factories of statements are asked for: each filter alone, and none.
 FILTERS = {
     catalog: tuple(catalog.FILTERS),
-    learning: tuple(learning._FILTERS),
+    enrolling: tuple(enrolling._FILTERS),
     identity: ("search", "role", "status"),
 }
 ORDERS = {catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}

@@ -19,6 +19,7 @@ from app.db import idempotency, outbox
 from app.db.prepare import TENANT_SETTINGS
 from app.db.statements import Statement
 from app.identity import statements as identity
+from app.learning import enrollment_statements as enrolling
 from app.learning import places
 from app.learning import statements as learning
 from app.main import Application
@@ -91,15 +92,15 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
             yield named("member_page", used, order, **way), identity.member_page(filters, order, **way)
     for used in ("", "live", "status", "course_id", "teacher_id", "user_id live", "user_id status", "course_id status"):
         filters = frozenset(used.split())
-        yield f"enrollment_count {used}", learning.enrollment_count(filters)
+        yield f"enrollment_count {used}", enrolling.enrollment_count(filters)
         for way in ways:
-            yield named("enrollment_page", used, **way), learning.enrollment_page(filters, **way)
+            yield named("enrollment_page", used, **way), enrolling.enrollment_page(filters, **way)
     for scope in ("all", "own", "published"):
         for factory in (catalog.courses_by_id, catalog.modules_by_id, catalog.lessons_by_id):
             yield f"{factory.__name__} {scope}", factory(scope)
 
 
-STATEMENTS = {**dict(lists()), **dict(constants(catalog, learning, places, identity, outbox, idempotency))}
+STATEMENTS = {**dict(lists()), **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency))}
 
 # What the page shows: a statement of those above, what it is for, and the index it stands on.
 SHOWN: dict[str, dict[str, tuple[str, ...]]] = {
@@ -125,7 +126,7 @@ SHOWN: dict[str, dict[str, tuple[str, ...]]] = {
         "app.catalog.statements.LESSON_COUNTS": ("How many lessons.", "ix_modules_course", "ix_lessons_module"),
     },
     "Learners": {
-        "app.learning.statements.LEARNER_COUNTS": ("How many learners.", "ix_enrollments_course"),
+        "app.learning.enrollment_statements.LEARNER_COUNTS": ("How many learners.", "ix_enrollments_course"),
         "app.learning.statements.RATINGS": ("The average rating, read from the index.", "ix_course_reviews_rating"),
         "enrollment_page user_id live": ("My courses.", "ix_enrollments_user"),
         "enrollment_page  after": ("Everybody's enrolments, for administrators.", "ix_enrollments_newest"),
