@@ -1,0 +1,39 @@
+"""Rows of what decides how people come into courses, as its statements return them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+
+@dataclass(slots=True, eq=False)
+class SettingsRow:
+    """How people enrol in a course. Times are moments; None is: no limit, no waiting list, never."""
+
+    course_id: UUID
+    policy: str
+    capacity: int | None
+    seats_taken: int
+    last_place: int
+    offer_hours: int | None
+    opens_at: datetime | None
+    closes_at: datetime | None
+    ends_at: datetime | None
+    access_until: datetime | None
+    access_days: int | None
+    inactivity_days: int | None
+    notice_days: int | None
+    version: int
+
+
+@dataclass(slots=True, eq=False)
+class EntryRow:
+    """A course as somebody comes to it, and the database's time. Its row cannot get settings until we commit."""
+
+    id: UUID
+    title: str
+    is_open: bool
+    has_settings: bool
+    is_taught: bool
+    now: datetime
