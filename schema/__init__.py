@@ -21,6 +21,7 @@ from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.context import Info
 from schema.documents import Documents, remember
 from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
+from schema.enrollment_rules import ManagingMutation, ManagingQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import LearningMutation, LearningQuery
@@ -74,7 +75,7 @@ async def find_node(info: Info, text: str) -> Any:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, ManagingQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -93,7 +94,15 @@ class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQue
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation, WorkMutation):
+class Mutation(
+    IdentityMutation,
+    AuthoringMutation,
+    EnrollmentMutation,
+    LearningMutation,
+    ReviewMutation,
+    WorkMutation,
+    ManagingMutation,
+):
     pass
 
 

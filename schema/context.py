@@ -15,6 +15,8 @@ from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
 from app.learning.enrolling import EnrollmentService
+from app.learning.enrollment_rows import SettingsRow
+from app.learning.managing import ManagingService
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -109,6 +111,11 @@ class Context:
         return EnrollmentService(self.db, self.viewer)
 
     @cached_property
+    def managing(self) -> ManagingService:
+        """What the staff of a course does about enrolment."""
+        return ManagingService(self.db, self.viewer)
+
+    @cached_property
     def learning(self) -> LearningService:
         """Progress and opinions."""
         return LearningService(self.db, self.viewer, self.platform.changes)
@@ -199,12 +206,20 @@ class Context:
     def enrollment_count_by_course(self) -> Loader[int]:
         return loaders.value(self.enrolling.enrollment_count_by_course, 0)
 
+    @cached_property
+    def settings_by_course(self) -> Loader[SettingsRow | None]:
+        return loaders.single(self.enrolling.settings_by_course, "course_id")
+
+    @cached_property
+    def waiting_place_by_enrollment(self) -> Loader[int]:
+        return loaders.value(self.enrolling.waiting_place_by_enrollment, 0)
+
 
 LOADERS = tuple(
     name for name, attribute in vars(Context).items() if isinstance(attribute, cached_property) and "_by_" in name
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity", "work")
+OF_VIEWER = ("mask", "db", "catalog", "enrolling", "managing", "learning", "identity", "work")
 
 Info = strawberry.Info[Context, None]

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from app.errors import Conflict
 from app.i18n import message
@@ -189,7 +190,7 @@ class State:
     status: Standing
     enrolled_at: datetime
     role: str = "student"
-    observed_id: object = None
+    observed_id: UUID | None = None
     holds_seat: bool = False
     activated_at: datetime | None = None
     expires_at: datetime | None = None
@@ -227,8 +228,12 @@ def check(move: Move, state: State | None, now: datetime, *, by: By) -> None:
         raise Conflict(rule.refusal, code=rule.code)
 
 
-def check_window(settings: SettingsRow | None, now: datetime, *, is_asked_in: bool) -> None:
-    """E7: whether the course takes anybody now. ``is_asked_in``: by its staff or a code, which no policy keeps out.
+def check_window(
+    settings: SettingsRow | None, now: datetime, *, is_asked_in: bool = False, has_code: bool = False
+) -> None:
+    """E7: whether the course takes anybody now.
+
+    Who is asked in by its staff passes by window and policy, who has a code by "invitation only".
 
     Raises Conflict: COURSE_CONCLUDED, ENROLLMENT_NOT_OPEN_YET, ENROLLMENT_CLOSED, INVITATION_ONLY.
     """
@@ -242,7 +247,7 @@ def check_window(settings: SettingsRow | None, now: datetime, *, is_asked_in: bo
         raise Conflict("enrolment in this course has not begun yet", code="ENROLLMENT_NOT_OPEN_YET")
     if settings.policy == "closed" or (settings.closes_at is not None and settings.closes_at <= now):
         raise Conflict("enrolment in this course is closed", code="ENROLLMENT_CLOSED")
-    if settings.policy == "invitation":
+    if settings.policy == "invitation" and not has_code:
         raise Conflict("this course is by invitation only; ask its instructor for a code", code="INVITATION_ONLY")
 
 
@@ -306,6 +311,12 @@ def activated(before: State | None, settings: SettingsRow | None, now: datetime)
         last_activity_at=before.last_activity_at if before is not None else None,
     )
     return replace(made, due_at=due(made, settings, now))
+
+
+def in_role(before: State | None, role: str, now: datetime, observed_id: UUID | None = None) -> State:
+    """E11: teaching, assisting or observing, which takes no seat and does not end."""
+    made = activated(before, None, now)
+    return replace(made, role=role, observed_id=observed_id, holds_seat=False, due_at=None)
 
 
 def asked(before: State | None, status: Standing, now: datetime, *, place: int | None = None) -> State:
