@@ -24,6 +24,7 @@ from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.enrollment_rules import ManagingMutation, ManagingQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
 from schema.identity import IdentityMutation, IdentityQuery, User
+from schema.invite_codes import InviteCode, InviteCodeMutation, InviteCodeQuery
 from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
@@ -70,12 +71,15 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.JOB:
             job = await context.jobs_by_id.load(key)
             return None if job is None else Job(row=job)
+        case ids.INVITE_CODE:
+            code = await context.codes.code(key)
+            return None if code is None else InviteCode(row=code)
         case _:
             return None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, ManagingQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, ManagingQuery, InviteCodeQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -102,6 +106,7 @@ class Mutation(
     ReviewMutation,
     WorkMutation,
     ManagingMutation,
+    InviteCodeMutation,
 ):
     pass
 

@@ -14,6 +14,7 @@ from app.http.viewer import Asker
 from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
+from app.learning.codes import InviteCodeService
 from app.learning.enrolling import EnrollmentService
 from app.learning.enrollment_rows import SettingsRow
 from app.learning.managing import ManagingService
@@ -114,6 +115,12 @@ class Context:
     def managing(self) -> ManagingService:
         """What the staff of a course does about enrolment."""
         return ManagingService(self.db, self.viewer)
+
+    @cached_property
+    def codes(self) -> InviteCodeService:
+        """Invite codes."""
+        attempts = self.platform.identity_parts.login_attempts
+        return InviteCodeService(self.db, self.viewer, self.here.id, self.client.ip, attempts)
 
     @cached_property
     def learning(self) -> LearningService:
@@ -220,6 +227,6 @@ LOADERS = tuple(
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "enrolling", "managing", "learning", "identity", "work")
+OF_VIEWER = ("mask", "db", "catalog", "enrolling", "managing", "codes", "learning", "identity", "work")
 
 Info = strawberry.Info[Context, None]

@@ -37,3 +37,40 @@ class EntryRow:
     has_settings: bool
     is_taught: bool
     now: datetime
+
+
+@dataclass(slots=True, eq=False)
+class CodeRow:
+    """A code that lets people into a course; the code itself is not kept."""
+
+    id: UUID
+    course_id: UUID
+    hint: str
+    note: str
+    expires_at: datetime | None
+    max_uses: int | None
+    used_count: int
+    emails: list[str]
+    domains: list[str]
+    revoked_at: datetime | None
+    created_at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Addressed:
+    """A member by the address that lists name them with."""
+
+    user_id: UUID
+    email: str
+
+
+@dataclass(slots=True, eq=False)
+class AllowanceRow:
+    """An address that may come into a course once."""
+
+    id: UUID
+    course_id: UUID
+    email: str
+    claimed_by: UUID | None
+    claimed_at: datetime | None
+    created_at: datetime

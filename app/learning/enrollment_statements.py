@@ -10,6 +10,7 @@ from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, any_, bindparam, 
 from app.catalog.tables import course_instructors
 from app.db.paging import Order, keyset
 from app.db.statements import Statement
+from app.identity.tables import members
 from app.learning.rows import CountRow, EnrollmentRow
 from app.learning.statements import enrollment_select
 from app.learning.tables import enrollments
@@ -20,6 +21,18 @@ _USER = bindparam("user_id", type_=Uuid)
 _COURSE = bindparam("course_id", type_=Uuid)
 
 ENROLLMENT = Statement(enrollment_select().where(enrollments.c.id == _ID), EnrollmentRow)
+MEMBER = Statement(
+    select(members.c.user_id).where(members.c.user_id == _USER, members.c.status != literal_column("'removed'")), UUID
+)
+LEARNER = Statement(
+    select(enrollments.c.id).where(
+        enrollments.c.course_id == _COURSE,
+        enrollments.c.user_id == _USER,
+        enrollments.c.role == literal_column("'student'"),
+        enrollments.c.status != literal_column("'dropped'"),
+    ),
+    UUID,
+)
 TEACHES = Statement(
     select(course_instructors.c.course_id).where(
         course_instructors.c.course_id == _COURSE,

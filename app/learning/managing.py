@@ -17,7 +17,7 @@ from app.learning import enrollment_statements as sql
 from app.learning import seat_statements as seat_sql
 from app.learning import standing
 from app.learning.enrollment_rows import EntryRow, SettingsRow
-from app.learning.placing import approve, moved
+from app.learning.placing import approve, moved, write
 from app.learning.rows import EnrollmentRow
 from app.learning.seats import Seats
 from app.learning.standing import By, Move, Standing, State, due, left, state_of
@@ -48,6 +48,22 @@ async def entered(tx: Tx, viewer: Viewer, course_id: UUID, *, thing: str = "cour
             raise NotFound(thing)
         raise Forbidden("only its own instructors can change a course")
     return entry
+
+
+async def runs(tx: Tx, viewer: Viewer, course_id: UUID) -> bool:
+    """Whether the viewer runs a course, for reading; nothing is locked."""
+    if viewer.user_id is None or not viewer.may(Action.MANAGE_ENROLLMENTS):
+        return False
+    if viewer.may(Action.EDIT_ANY_COURSE):
+        return True
+    return await tx.scalar(sql.TEACHES, course_id=course_id, teacher_id=viewer.user_id) is not None
+
+
+async def viewed(tx: Tx, viewer: Viewer, course_id: UUID) -> None:
+    """Raises: Unauthenticated, Forbidden (role), NotFound (not a course that the viewer runs)."""
+    viewer.require(Action.MANAGE_ENROLLMENTS)
+    if not await runs(tx, viewer, course_id):
+        raise NotFound("course")
 
 
 class ManagingService:
@@ -183,6 +199,64 @@ class ManagingService:
             )  # fmt: skip
             await moved(seats, row, replace(state, due_at=due(state, seats.settings, seats.now)), "enrollment_renewed")
             return await self._done(seats, row, Move.RENEW, None)
+
+    # --- bringing people in
+
+    async def invite(self, course_id: UUID, user_id: UUID) -> EnrollmentRow:
+        """Invite a member; a seat is kept until they answer.
+
+        Raises: NotFound, Forbidden, Conflict (ALREADY_ENROLLED, COURSE_FULL, COURSE_CONCLUDED).
+        """
+        async with self.db.write() as tx:
+            seats = await Seats.locked(tx, await entered(tx, self.viewer, course_id))
+            await tx.one(sql.MEMBER, "user", user_id=user_id)
+            row = await seats.mine(user_id)
+            before = None if row is None else state_of(row)
+            standing.check(Move.INVITE, before, seats.now, by=By.STAFF)
+            standing.check_window(seats.settings, seats.now, is_asked_in=True)
+            state = standing.asked(before, Standing.INVITED, seats.now)
+            placed = await write(seats, user_id, row, state, "enrollment_invited")
+            if placed is None:  # without settings there was nothing to lock, and somebody was faster
+                raise Conflict("somebody else is changing this right now; try again", code="BUSY")
+            return await tx.one(sql.ENROLLMENT, "enrollment", id=placed.id)
+
+    async def assign_role(
+        self, course_id: UUID, user_id: UUID, role: str, *, observed_id: UUID | None = None
+    ) -> EnrollmentRow:
+        """E11: let a member teach, assist, or observe one learner of the course; none of these takes a seat.
+
+        Raises: NotFound, Forbidden, Invalid (an observer needs one learner, who is enrolled and somebody else),
+        Conflict (ALREADY_ENROLLED: a student of the course).
+        """
+        self.viewer.require(Action.MANAGE_ENROLLMENTS)
+        check = Checks()
+        if role == "student":
+            check.note("input.role", "ROLE_INVALID", "enrol students instead")
+        if (role == "observer") != (observed_id is not None):
+            check.note(
+                "input.observedId", "OBSERVED_INVALID", "name the learner whom an observer follows, and only then"
+            )
+        if observed_id == user_id:
+            check.note("input.observedId", "OBSERVES_SELF", "nobody can observe themselves")
+        check.done()
+        async with self.db.write() as tx:
+            seats = await Seats.locked(tx, await entered(tx, self.viewer, course_id))
+            await tx.one(sql.MEMBER, "user", user_id=user_id)
+            if observed_id is not None:
+                await tx.one(sql.LEARNER, "enrollment", course_id=course_id, user_id=observed_id)
+            row = await seats.mine(user_id)
+            before = None if row is None else state_of(row)
+            if before is not None and before.role == "student":
+                standing.check(Move.ENROLL, before, seats.now, by=By.STAFF)
+            state = standing.in_role(before, role, seats.now, observed_id)
+            placed = await write(seats, user_id, row, state, "course_role_assigned")
+            if placed is None:  # without settings there was nothing to lock, and somebody was faster
+                raise Conflict("somebody else is changing this right now; try again", code="BUSY")
+            await audit.record(
+                tx, self.viewer.user_id, "enrollment.role", kind="enrollment", id=placed.id,
+                changes={"role": role, "observed_id": None if observed_id is None else str(observed_id)},
+            )  # fmt: skip
+            return await tx.one(sql.ENROLLMENT, "enrollment", id=placed.id)
 
     async def _may(self, tx: Tx, enrollment_id: UUID, move: Move) -> tuple[Seats, EnrollmentRow, State]:
         seats, row = await self._locked(tx, enrollment_id)

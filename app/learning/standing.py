@@ -316,7 +316,7 @@ def activated(before: State | None, settings: SettingsRow | None, now: datetime)
 def in_role(before: State | None, role: str, now: datetime, observed_id: UUID | None = None) -> State:
     """E11: teaching, assisting or observing, which takes no seat and does not end."""
     made = activated(before, None, now)
-    return replace(made, role=role, observed_id=observed_id, holds_seat=False, due_at=None)
+    return replace(made, status=Standing.ACTIVE, role=role, observed_id=observed_id, holds_seat=False, due_at=None)
 
 
 def asked(before: State | None, status: Standing, now: datetime, *, place: int | None = None) -> State:
