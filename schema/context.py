@@ -14,9 +14,12 @@ from app.http.viewer import Asker
 from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
+from app.learning.allow_list import AllowListService
+from app.learning.bulk_enrolment import BulkEnrollmentService
 from app.learning.codes import InviteCodeService
+from app.learning.cohorts import CohortService
 from app.learning.enrolling import EnrollmentService
-from app.learning.enrollment_rows import SettingsRow
+from app.learning.enrollment_rows import AssignmentRow, CohortRow, SettingsRow, StatusCount
 from app.learning.managing import ManagingService
 from app.learning.rows import (
     CourseProgressRow,
@@ -123,6 +126,21 @@ class Context:
         return InviteCodeService(self.db, self.viewer, self.here.id, self.client.ip, attempts)
 
     @cached_property
+    def allow_list(self) -> AllowListService:
+        """Addresses let into courses beforehand."""
+        return AllowListService(self.db, self.viewer)
+
+    @cached_property
+    def bulk_enrolling(self) -> BulkEnrollmentService:
+        """Enrolling lists."""
+        return BulkEnrollmentService(self.db, self.viewer)
+
+    @cached_property
+    def cohorts(self) -> CohortService:
+        """Cohorts."""
+        return CohortService(self.db, self.viewer)
+
+    @cached_property
     def learning(self) -> LearningService:
         """Progress and opinions."""
         return LearningService(self.db, self.viewer, self.platform.changes)
@@ -218,6 +236,18 @@ class Context:
         return loaders.single(self.enrolling.settings_by_course, "course_id")
 
     @cached_property
+    def cohorts_by_id(self) -> Loader[CohortRow | None]:
+        return loaders.single(self.cohorts.cohorts_by_id, "id")
+
+    @cached_property
+    def status_counts_by_cohort(self) -> Loader[list[StatusCount]]:
+        return loaders.many(self.cohorts.status_counts_by_cohort, "cohort_id")
+
+    @cached_property
+    def assignment_by_enrollment(self) -> Loader[AssignmentRow | None]:
+        return loaders.single(self.cohorts.assignment_by_enrollment, "enrollment_id")
+
+    @cached_property
     def waiting_place_by_enrollment(self) -> Loader[int]:
         return loaders.value(self.enrolling.waiting_place_by_enrollment, 0)
 
@@ -227,6 +257,19 @@ LOADERS = tuple(
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "enrolling", "managing", "codes", "learning", "identity", "work")
+OF_VIEWER = (
+    "mask",
+    "db",
+    "catalog",
+    "enrolling",
+    "managing",
+    "codes",
+    "allow_list",
+    "bulk_enrolling",
+    "cohorts",
+    "learning",
+    "identity",
+    "work",
+)
 
 Info = strawberry.Info[Context, None]

@@ -11,6 +11,7 @@ import strawberry
 from app.learning.enrollment_statements import ORDER
 from app.learning.rows import EnrollmentRow
 from schema import ids
+from schema.assignments import Assignment, ObservedProgress
 from schema.catalog import Course
 from schema.context import Info
 from schema.enums import word
@@ -121,6 +122,23 @@ class Enrollment(Node):
         waiting = [parent.row.id for parent in parents if parent.row.waitlist_place is not None]
         found = dict(zip(waiting, await info.context.waiting_place_by_enrollment.all(waiting), strict=True))
         return [found.get(parent.row.id) for parent in parents]
+
+    @batch(description="What their cohort expects of them; null for who is in none.")
+    async def assignment(parents: list[Enrollment], info: Info) -> list[Assignment | None]:
+        rows = await info.context.assignment_by_enrollment.all([parent.row.id for parent in parents])
+        return [None if row is None else Assignment(row=row) for row in rows]
+
+    @strawberry.field(description="The learner whom an observer follows.")
+    async def observed(self, info: Info) -> User | None:
+        if self.row.observed_id is None:
+            return None
+        row = await info.context.members_by_id.load(self.row.observed_id)
+        return None if row is None else User(row=row)
+
+    @strawberry.field(description="How far that learner is; null for whoever does not observe.")
+    async def observed_progress(self, info: Info) -> ObservedProgress | None:
+        found = await info.context.enrolling.observed(self.row)
+        return None if found is None else ObservedProgress(found=found)
 
     @strawberry.field(description="How far the learner is; null for other people's enrolments.")
     def progress(self, info: Info) -> CourseProgress | None:

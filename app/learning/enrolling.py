@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +17,25 @@ from app.errors import NotFound
 from app.identity.validators import Checks, line
 from app.learning import enrollment_statements as sql
 from app.learning import seat_statements as seat_sql
+from app.learning import statements as progress_sql
 from app.learning.completing import tell
 from app.learning.enrollment_rows import EntryRow, SettingsRow
 from app.learning.placing import Way, accept, check_offer, moved, place
-from app.learning.rows import EnrollmentRow
+from app.learning.rows import CourseProgressRow, EnrollmentRow
 from app.learning.seats import Seats, stored
 from app.learning.standing import LIVE, By, Move, Standing, activated, left, state_of
 from app.learning.standing import check as check_move
 from app.viewer import Action, Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What an observer sees of their learner."""
+
+    progress: CourseProgressRow | None
+    completed_at: datetime | None
+    last_activity_at: datetime | None
+
 
 # Event that tells of each way out.
 LEFT = {
@@ -195,3 +208,16 @@ class EnrollmentService:
         """How many wait before and with these enrolments: 1 is the next one."""
         async with self.db.read() as tx:
             return {row.key: row.count for row in await tx.all(seat_sql.PLACES, ids=ids)}
+
+    async def observed(self, row: EnrollmentRow) -> Observed | None:
+        """E11: how far the learner is whom the viewer observes in this course; None for everybody else."""
+        is_mine = row.user_id == self.viewer.require(Action.READ_SELF)
+        if not is_mine or row.role != "observer" or row.observed_id is None or row.status != "active":
+            return None
+        async with self.db.read() as tx:
+            about = {"ids": [row.course_id], "user_id": row.observed_id}
+            learner = await tx.one_or_none(progress_sql.MY_ENROLLMENTS_BY_COURSE, **about)
+            if learner is None:
+                return None
+            progress = await tx.one_or_none(progress_sql.COURSE_PROGRESS, **about)
+        return Observed(progress, learner.completed_at, learner.last_activity_at)

@@ -74,3 +74,66 @@ class AllowanceRow:
     claimed_by: UUID | None
     claimed_at: datetime | None
     created_at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class Claim:
+    """An allowance that somebody has claimed and nobody has acted on."""
+
+    id: UUID
+    course_id: UUID
+    claimed_by: UUID
+    cohort_id: UUID | None
+
+
+@dataclass(slots=True, eq=False)
+class CohortRow:
+    """People who take a course together. Days: after enrolling, of grace, before the deadline."""
+
+    id: UUID
+    course_id: UUID
+    name: str
+    due_at: datetime | None
+    due_days: int | None
+    grace_days: int
+    risk_days: int
+    version: int
+    created_at: datetime
+
+
+@dataclass(slots=True, eq=False)
+class AssignmentRow:
+    """What is expected of an enrolment in a cohort, and how it stands with it now."""
+
+    enrollment_id: UUID
+    cohort_id: UUID
+    status: str
+    compliance: str
+    deadline: datetime | None
+    waived_at: datetime | None
+    waive_reason: str | None
+
+
+@dataclass(slots=True, eq=False)
+class StatusCount:
+    """How many of a cohort stand so."""
+
+    cohort_id: UUID
+    status: str
+    count: int
+
+
+@dataclass(slots=True, eq=False)
+class NamedCohort:
+    """A cohort by its name."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(slots=True, eq=False)
+class OutcomeCount:
+    """How many rows of a list came to something."""
+
+    name: str
+    count: int

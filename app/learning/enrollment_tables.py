@@ -85,22 +85,6 @@ invite_code_uses = Table(
     created_at(),
 )
 
-# Addresses let into a course before anybody has an account with them; claimed once, by the first who proves to have it.
-enrollment_allowances = Table(
-    "enrollment_allowances",
-    TENANT,
-    Column("id", Uuid, primary_key=True),
-    Column("course_id", Uuid, ForeignKey("courses.id", ondelete="CASCADE"), nullable=False),
-    Column("email", Text, nullable=False),
-    Column("claimed_by", Uuid, ForeignKey("members.user_id"), index=True),
-    Column("claimed_at", DateTime(timezone=True)),
-    Column("created_by", Uuid, ForeignKey("members.user_id"), nullable=False, index=True),
-    created_at(),
-    Index("uq_enrollment_allowances_course_email", "course_id", "email", unique=True),
-    Index("ix_enrollment_allowances_open", "email", postgresql_where=text("claimed_at IS NULL")),
-    Index("ix_enrollment_allowances_course", "course_id", "created_at", "id"),
-)
-
 # People who take a course together, with a deadline.
 cohorts = Table(
     "cohorts",
@@ -134,4 +118,30 @@ cohort_members = Table(
     Column("waive_reason", Text),
     created_at(),
     Index("ix_cohort_members_cohort", "cohort_id", "created_at", "enrollment_id"),
+)
+
+# Addresses let into a course before anybody has an account with them; claimed once, by the first who proves to have it.
+enrollment_allowances = Table(
+    "enrollment_allowances",
+    TENANT,
+    Column("id", Uuid, primary_key=True),
+    Column("course_id", Uuid, ForeignKey("courses.id", ondelete="CASCADE"), nullable=False),
+    Column("email", Text, nullable=False),
+    Column("claimed_by", Uuid, ForeignKey("members.user_id"), index=True),
+    Column("claimed_at", DateTime(timezone=True)),
+    # What came of the claim, a code; null until the clock has enrolled whoever claimed it.
+    Column("outcome", Text),
+    # Where to put whoever comes.
+    Column("cohort_id", Uuid, ForeignKey("cohorts.id", ondelete="SET NULL"), index=True),
+    Column("created_by", Uuid, ForeignKey("members.user_id"), nullable=False, index=True),
+    created_at(),
+    Index("uq_enrollment_allowances_course_email", "course_id", "email", unique=True),
+    Index("ix_enrollment_allowances_open", "email", postgresql_where=text("claimed_at IS NULL")),
+    Index(
+        "ix_enrollment_allowances_claimed",
+        "claimed_at",
+        "id",
+        postgresql_where=text("claimed_at IS NOT NULL AND outcome IS NULL"),
+    ),
+    Index("ix_enrollment_allowances_course", "course_id", "created_at", "id"),
 )

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from app.errors import Conflict
 from app.learning import standing
-from app.learning.completing import complete_finished
 from app.learning.rows import EnrollmentRow
 from app.learning.seats import Seats, full
 from app.learning.standing import By, Move, Standing, State, activated, asked, in_role, standing_of, state_of
@@ -115,7 +114,7 @@ async def moved(seats: Seats, row: EnrollmentRow, state: State, kind: str) -> Pl
     """Write an enrolment's new state and tell of it."""
     await seats.put(row, state)
     if state.status == Standing.ACTIVE:
-        await complete_finished(seats.tx, [row.id])
+        await seats.complete(row.id)
     await seats.tell(kind, row.id, row.user_id)
     return Placed(row.id, state.status, is_new=True)
 

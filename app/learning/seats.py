@@ -11,8 +11,11 @@ from app.db.ids import new_id
 from app.db.outbox import publish
 from app.db.transaction import Tx
 from app.errors import Conflict
+from app.learning import cohort_statements as cohort_sql
+from app.learning import list_statements as list_sql
 from app.learning import seat_statements as sql
 from app.learning import standing
+from app.learning.completing import complete_finished
 from app.learning.enrollment_rows import EntryRow, SettingsRow
 from app.learning.rows import EnrollmentRow
 from app.learning.standing import By, Move, State, state_of
@@ -64,6 +67,19 @@ class Seats:
         elif row.holds_seat and not state.holds_seat:
             await self._give()
         await self.tx.execute(sql.PUT, id=row.id, **stored(state))
+
+    async def allow(self, address: str, cohort_id: UUID | None, by: UUID) -> bool:
+        """Let an address into the course that belongs to no member yet; False when it was let in before."""
+        values = {"course_id": self.entry.id, "email": address, "cohort_id": cohort_id, "user_id": by}
+        return await self.tx.scalar(list_sql.ALLOW, id=new_id(), **values) is not None
+
+    async def join_cohort(self, enrollment_id: UUID, cohort_id: UUID) -> None:
+        """Put an enrolment into a cohort of the course, out of any other."""
+        await self.tx.execute(cohort_sql.JOIN, id=enrollment_id, cohort_id=cohort_id)
+
+    async def complete(self, enrollment_id: UUID) -> None:
+        """Complete an enrolment whose lessons are all done already."""
+        await complete_finished(self.tx, [enrollment_id])
 
     def has_room(self) -> bool:
         """Whether one more may come."""
@@ -127,3 +143,48 @@ def full() -> Conflict:
 def stored(state: State) -> dict[str, Any]:
     """A state as the statements take it."""
     return {field.name: getattr(state, field.name) for field in fields(state)}
+
+
+class TrialSeats(Seats):
+    """The same without writing anything: what would happen, one person after another."""
+
+    async def add(self, user_id: UUID, state: State) -> UUID | None:
+        """As if there were one enrolment more."""
+        if state.holds_seat:
+            await self._take()
+        return new_id()
+
+    async def put(self, row: EnrollmentRow, state: State) -> None:
+        """As if the enrolment stood so."""
+        if state.holds_seat and not row.holds_seat:
+            await self._take()
+
+    async def allow(self, address: str, cohort_id: UUID | None, by: UUID) -> bool:
+        """Whether the address is new to the course."""
+        return await self.tx.scalar(list_sql.IS_ALLOWED, course_id=self.entry.id, email=address) is None
+
+    async def join_cohort(self, enrollment_id: UUID, cohort_id: UUID) -> None:
+        """Nothing."""
+
+    async def complete(self, enrollment_id: UUID) -> None:
+        """Nothing."""
+
+    async def next_place(self) -> int:
+        """Some place."""
+        return 1
+
+    async def tell(self, kind: str, enrollment_id: UUID, user_id: UUID, **more: Any) -> None:
+        """Nothing."""
+
+    async def promote(self) -> None:
+        """Nothing."""
+
+    def take_before(self, count: int) -> None:
+        """Count seats that were taken in this trial before."""
+        if self.settings is not None:
+            self.settings = replace(self.settings, seats_taken=self.settings.seats_taken + count)
+
+    async def _take(self) -> None:
+        if not self.has_room():
+            raise full()
+        self.take_before(1)

@@ -30,7 +30,7 @@ CHECKS = {
 }
 TIMES = ("activated_at", "expires_at", "noticed_for", "offer_expires_at", "due_at")
 TABLES = (
-    "cohort_members", "cohorts", "enrollment_allowances", "invite_code_uses", "invite_codes", "course_enrollment",
+    "cohort_members", "enrollment_allowances", "cohorts", "invite_code_uses", "invite_codes", "course_enrollment",
 )  # fmt: skip
 
 
@@ -52,6 +52,7 @@ def upgrade() -> None:
         op.create_check_constraint(op.f(f"ck_enrollments_{name}"), "enrollments", condition)
     for name, (columns, condition) in INDEXES.items():
         op.create_index(name, "enrollments", columns, postgresql_where=sa.text(condition))
+    op.create_index("ix_members_email", "members", ["email"])
     op.create_table(
         "course_enrollment",
         sa.Column("course_id", sa.Uuid(), nullable=False),
@@ -112,37 +113,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_invite_code_uses_user_id"), "invite_code_uses", ["user_id"], unique=False)
     op.create_table(
-        "enrollment_allowances",
-        sa.Column("id", sa.Uuid(), nullable=False),
-        sa.Column("course_id", sa.Uuid(), nullable=False),
-        sa.Column("email", sa.Text(), nullable=False),
-        sa.Column("claimed_by", sa.Uuid(), nullable=True),
-        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("created_by", sa.Uuid(), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(["claimed_by"], ["members.user_id"], name=op.f("fk_enrollment_allowances_claimed_by")),
-        sa.ForeignKeyConstraint(
-            ["course_id"], ["courses.id"], name=op.f("fk_enrollment_allowances_course_id"), ondelete="CASCADE"
-        ),
-        sa.ForeignKeyConstraint(["created_by"], ["members.user_id"], name=op.f("fk_enrollment_allowances_created_by")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_enrollment_allowances")),
-    )
-    op.create_index(op.f("ix_enrollment_allowances_claimed_by"), "enrollment_allowances", ["claimed_by"], unique=False)
-    op.create_index(
-        "ix_enrollment_allowances_course", "enrollment_allowances", ["course_id", "created_at", "id"], unique=False
-    )
-    op.create_index(op.f("ix_enrollment_allowances_created_by"), "enrollment_allowances", ["created_by"], unique=False)
-    op.create_index(
-        "ix_enrollment_allowances_open",
-        "enrollment_allowances",
-        ["email"],
-        unique=False,
-        postgresql_where=sa.text("claimed_at IS NULL"),
-    )
-    op.create_index(
-        "uq_enrollment_allowances_course_email", "enrollment_allowances", ["course_id", "email"], unique=True
-    )
-    op.create_table(
         "cohorts",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("course_id", sa.Uuid(), nullable=False),
@@ -160,6 +130,50 @@ def upgrade() -> None:
     )
     op.create_index("ix_cohorts_course", "cohorts", ["course_id", "created_at", "id"], unique=False)
     op.create_index("uq_cohorts_course_name", "cohorts", ["course_id", "name"], unique=True)
+    op.create_table(
+        "enrollment_allowances",
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("course_id", sa.Uuid(), nullable=False),
+        sa.Column("email", sa.Text(), nullable=False),
+        sa.Column("claimed_by", sa.Uuid(), nullable=True),
+        sa.Column("claimed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("outcome", sa.Text(), nullable=True),
+        sa.Column("cohort_id", sa.Uuid(), nullable=True),
+        sa.Column("created_by", sa.Uuid(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.ForeignKeyConstraint(["claimed_by"], ["members.user_id"], name=op.f("fk_enrollment_allowances_claimed_by")),
+        sa.ForeignKeyConstraint(
+            ["cohort_id"], ["cohorts.id"], name=op.f("fk_enrollment_allowances_cohort_id"), ondelete="SET NULL"
+        ),
+        sa.ForeignKeyConstraint(
+            ["course_id"], ["courses.id"], name=op.f("fk_enrollment_allowances_course_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(["created_by"], ["members.user_id"], name=op.f("fk_enrollment_allowances_created_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enrollment_allowances")),
+    )
+    op.create_index(
+        "ix_enrollment_allowances_claimed",
+        "enrollment_allowances",
+        ["claimed_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("claimed_at IS NOT NULL AND outcome IS NULL"),
+    )
+    op.create_index(op.f("ix_enrollment_allowances_claimed_by"), "enrollment_allowances", ["claimed_by"], unique=False)
+    op.create_index(op.f("ix_enrollment_allowances_cohort_id"), "enrollment_allowances", ["cohort_id"], unique=False)
+    op.create_index(
+        "ix_enrollment_allowances_course", "enrollment_allowances", ["course_id", "created_at", "id"], unique=False
+    )
+    op.create_index(op.f("ix_enrollment_allowances_created_by"), "enrollment_allowances", ["created_by"], unique=False)
+    op.create_index(
+        "ix_enrollment_allowances_open",
+        "enrollment_allowances",
+        ["email"],
+        unique=False,
+        postgresql_where=sa.text("claimed_at IS NULL"),
+    )
+    op.create_index(
+        "uq_enrollment_allowances_course_email", "enrollment_allowances", ["course_id", "email"], unique=True
+    )
     op.create_table(
         "cohort_members",
         sa.Column("enrollment_id", sa.Uuid(), nullable=False),
@@ -187,6 +201,7 @@ def downgrade() -> None:
     """Drop them; whoever is neither learning nor done counts as having left."""
     for table in TABLES:
         op.drop_table(table)
+    op.drop_index("ix_members_email", table_name="members")
     for name in reversed(INDEXES):
         op.drop_index(name, table_name="enrollments")
     for name in reversed(CHECKS):
