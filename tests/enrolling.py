@@ -62,7 +62,8 @@ async def standings(world: World, course_id: UUID) -> list[tuple[str, int | None
     return [
         (str(row[0]), row[1])
         for row in await world.as_owner(
-            f"SELECT status, waitlist_place FROM enrollments WHERE course_id = '{course_id}' ORDER BY waitlist_place, id"
+            f"""SELECT status, waitlist_place FROM enrollments WHERE course_id = '{course_id}'
+                ORDER BY waitlist_place, id"""
         )
     ]
 
@@ -86,3 +87,8 @@ async def events(world: World, *kinds: str) -> dict[str, int]:
 async def tick(world: World) -> None:
     """What the clock does in the tenant, until nothing is due."""
     await world.application.worker._tick_all(world.tenant)
+
+
+async def audited(world: World, action: str) -> list[tuple[Any, ...]]:
+    """Reasons and details in the audit log of an action, in order."""
+    return await world.as_owner(f"SELECT reason, changes FROM audit_log WHERE action = '{action}' ORDER BY id")

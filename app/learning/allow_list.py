@@ -8,14 +8,14 @@ from uuid import UUID
 
 from app.db import audit
 from app.db.database import Operation
-from app.db.paging import Page, PageRequest, key_params, page_of
+from app.db.paging import NOTHING, Page, PageRequest, key_params, page_of
 from app.db.transaction import Tx
 from app.errors import Conflict, NotFound
 from app.identity.validators import Checks, email
 from app.learning import cohort_statements as cohort_sql
 from app.learning import list_statements as sql
 from app.learning.enrollment_rows import AllowanceRow
-from app.learning.managing import entered, viewed
+from app.learning.managing import entered, shows
 from app.learning.placing import Way, place
 from app.learning.seats import Seats
 from app.viewer import Action, Viewer
@@ -72,15 +72,18 @@ class AllowListService:
         return allowance_id
 
     async def allowances(self, course_id: UUID, page: PageRequest) -> Page[AllowanceRow]:
-        """A page of a course's addresses, the newest first. Raises: Forbidden, NotFound."""
+        """A page of a course's addresses, the newest first. Raises: Unauthenticated, Forbidden."""
         async with self.db.read() as tx:
-            await viewed(tx, self.viewer, course_id)
+            if not await shows(tx, self.viewer, course_id):
+                return NOTHING
             statement = sql.allowance_page(page.key is not None, page.backward)
             return page_of(page, await tx.all(statement, course_id=course_id, **key_params(page)))
 
     async def count_allowances(self, course_id: UUID) -> int:
         """How many addresses a course lets in."""
         async with self.db.read() as tx:
+            if not await shows(tx, self.viewer, course_id):
+                return 0
             return await tx.scalar(sql.COUNT, course_id=course_id) or 0
 
 

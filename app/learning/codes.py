@@ -12,7 +12,7 @@ from uuid import UUID
 from app.db import audit
 from app.db.database import Operation
 from app.db.ids import new_id
-from app.db.paging import Page, PageRequest, key_params, page_of
+from app.db.paging import NOTHING, Page, PageRequest, key_params, page_of
 from app.db.transaction import Tx
 from app.errors import Conflict, NotFound
 from app.identity import throttle
@@ -21,7 +21,7 @@ from app.identity.validators import Checks, email, line
 from app.learning import code_statements as sql
 from app.learning import enrollment_statements as enrollment_sql
 from app.learning.enrollment_rows import CodeRow
-from app.learning.managing import entered, runs, viewed
+from app.learning.managing import entered, runs, shows
 from app.learning.placing import Way, place
 from app.learning.rows import EnrollmentRow
 from app.learning.seats import Seats
@@ -93,15 +93,18 @@ class InviteCodeService:
             return await tx.one(sql.REVOKE, "invite code", id=code_id)
 
     async def codes(self, course_id: UUID, page: PageRequest) -> Page[CodeRow]:
-        """A page of a course's codes, the newest first. Raises: NotFound, Forbidden."""
+        """A page of a course's codes, the newest first. Raises: Forbidden."""
         async with self.db.read() as tx:
-            await viewed(tx, self.viewer, course_id)
+            if not await shows(tx, self.viewer, course_id):
+                return NOTHING
             statement = sql.code_page(page.key is not None, page.backward)
             return page_of(page, await tx.all(statement, course_id=course_id, **key_params(page)))
 
     async def count_codes(self, course_id: UUID) -> int:
         """How many codes a course has."""
         async with self.db.read() as tx:
+            if not await shows(tx, self.viewer, course_id):
+                return 0
             return await tx.scalar(sql.COUNT, course_id=course_id) or 0
 
     async def code(self, code_id: UUID) -> CodeRow | None:

@@ -9,14 +9,14 @@ from uuid import UUID
 from app.db import audit
 from app.db.database import Operation
 from app.db.ids import new_id
-from app.db.paging import Page, PageRequest, key_params, page_of
+from app.db.paging import NOTHING, Page, PageRequest, key_params, page_of
 from app.db.transaction import Tx
 from app.errors import Conflict, NotFound
 from app.identity.validators import Checks, line, text
 from app.learning import cohort_statements as sql
 from app.learning import seat_statements as seat_sql
 from app.learning.enrollment_rows import AssignmentRow, CohortRow, StatusCount
-from app.learning.managing import REASON, entered, runs, viewed
+from app.learning.managing import REASON, check_version, entered, runs, shows
 from app.learning.rows import EnrollmentRow
 from app.viewer import Action, Viewer
 
@@ -50,8 +50,7 @@ class CohortService:
         """Change a cohort. Raises: NotFound, Invalid, Conflict (VERSION_CONFLICT, NAME_TAKEN)."""
         async with self.db.write() as tx:
             row = await self._own(tx, cohort_id)
-            if expected_version is not None and expected_version != row.version:
-                raise Conflict("somebody else changed this; read it again", code="VERSION_CONFLICT")
+            check_version(row.version, expected_version)
             values = _clean({**{name: getattr(row, name) for name in DEFAULTS}, **given})
             if await tx.scalar(sql.SAME_NAME, id=cohort_id, course_id=row.course_id, name=values["name"]) is not None:
                 raise _name_taken()
@@ -68,6 +67,7 @@ class CohortService:
 
     async def add_members(self, cohort_id: UUID, enrollment_ids: Sequence[UUID]) -> CohortRow:
         """Put students of the course into a cohort, out of any other. Raises: NotFound, Invalid."""
+        self.viewer.require(Action.MANAGE_ENROLLMENTS)
         wanted = _few(enrollment_ids)
         async with self.db.write() as tx:
             row = await self._own(tx, cohort_id)
@@ -78,6 +78,7 @@ class CohortService:
 
     async def remove_members(self, cohort_id: UUID, enrollment_ids: Sequence[UUID]) -> CohortRow:
         """Take people out of a cohort; they stay enrolled. Raises: NotFound, Invalid."""
+        self.viewer.require(Action.MANAGE_ENROLLMENTS)
         wanted = _few(enrollment_ids)
         async with self.db.write() as tx:
             row = await self._own(tx, cohort_id)
@@ -86,6 +87,7 @@ class CohortService:
 
     async def waive(self, enrollment_id: UUID, *, reason: str) -> UUID:
         """Excuse somebody from what their cohort has to do. Raises: NotFound (in no cohort), Invalid."""
+        self.viewer.require(Action.MANAGE_ENROLLMENTS)
         check = Checks()
         reason = check("input.reason", text, reason, minimum=1, maximum=REASON)
         check.done()
@@ -106,15 +108,18 @@ class CohortService:
     # --- reading
 
     async def cohorts(self, course_id: UUID, page: PageRequest) -> Page[CohortRow]:
-        """A page of a course's cohorts, the newest first. Raises: Forbidden, NotFound."""
+        """A page of a course's cohorts, the newest first. Raises: Unauthenticated, Forbidden."""
         async with self.db.read() as tx:
-            await viewed(tx, self.viewer, course_id)
+            if not await shows(tx, self.viewer, course_id):
+                return NOTHING
             statement = sql.cohort_page(page.key is not None, page.backward)
             return page_of(page, await tx.all(statement, course_id=course_id, **key_params(page)))
 
     async def count_cohorts(self, course_id: UUID) -> int:
         """How many cohorts a course has."""
         async with self.db.read() as tx:
+            if not await shows(tx, self.viewer, course_id):
+                return 0
             return await tx.scalar(sql.COUNT, course_id=course_id) or 0
 
     async def cohort(self, cohort_id: UUID) -> CohortRow | None:

@@ -59,11 +59,21 @@ async def runs(tx: Tx, viewer: Viewer, course_id: UUID) -> bool:
     return await tx.scalar(sql.TEACHES, course_id=course_id, teacher_id=viewer.user_id) is not None
 
 
-async def viewed(tx: Tx, viewer: Viewer, course_id: UUID) -> None:
-    """Raises: Unauthenticated, Forbidden (role), NotFound (not a course that the viewer runs)."""
+async def shows(tx: Tx, viewer: Viewer, course_id: UUID) -> bool:
+    """The same for lists, which are empty of courses that the viewer does not run.
+
+    Raises: Unauthenticated, Forbidden (role).
+    """
     viewer.require(Action.MANAGE_ENROLLMENTS)
-    if not await runs(tx, viewer, course_id):
-        raise NotFound("course")
+    return await runs(tx, viewer, course_id)
+
+
+def check_version(current: int, expected: int | None) -> None:
+    """Raises Conflict (VERSION_CONFLICT) when somebody changed a thing since the version that was expected."""
+    if expected is not None and expected != current:
+        raise Conflict(
+            "this was changed meanwhile; read it again and repeat your change", code="VERSION_CONFLICT", current=current
+        )
 
 
 class ManagingService:
@@ -94,8 +104,7 @@ class ManagingService:
             await tx.one(seat_sql.COURSE_FOR_SETTINGS, "course", id=course_id)
             seats = await Seats.locked(tx, await entered(tx, self.viewer, course_id))
             before = seats.settings
-            if expected_version is not None and expected_version != (before.version if before else 0):
-                raise Conflict("somebody else changed this; read it again", code="VERSION_CONFLICT")
+            check_version(before.version if before else 0, expected_version)
             old = NO_SETTINGS if before is None else {name: getattr(before, name) for name in seat_sql.CHANGEABLE}
             values = {**old, **given}
             self._check_times(check, values)
@@ -282,6 +291,7 @@ class ManagingService:
         )  # fmt: skip
 
     def _reason(self, reason: str, *, minimum: int = 0) -> str:
+        self.viewer.require(Action.MANAGE_ENROLLMENTS)
         check = Checks()
         clean = check("input.reason", text, reason, minimum=minimum, maximum=REASON)
         check.done()
