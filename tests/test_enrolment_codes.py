@@ -191,8 +191,8 @@ async def test_e11_teaching_assisting_and_observing_take_no_seats(acme: World) -
     assert (await assign(learner, "ASSISTANT"))["code"] == "ALREADY_ENROLLED"
     assert (await assign(parent, "OBSERVER", learner))["role"] == "OBSERVER"
     assert await seats(acme, course_id) == (1, 1, 1)
-    count = "query($id: ID!) { course(id: $id) { enrollmentCount } }"
-    assert (await acme.ask(count, as_=Role.ADMIN, id=course))["course"]["enrollmentCount"] == 1
+    count = "query($id: ID!) { course(id: $id) { learnerCount } }"
+    assert (await acme.ask(count, as_=Role.ADMIN, id=course))["course"]["learnerCount"] == 1
 
 
 async def test_e11_an_observer_reads_the_progress_of_their_learner_and_makes_none(acme: World) -> None:
