@@ -58,9 +58,16 @@ class Context:
         return made
 
     async def close(self) -> None:
-        """End the operation's snapshot."""
-        if self._operation is not None:
-            await self._operation.close()
+        """End the operation's snapshot, and let go of all that was read.
+
+        Operation, services and loaders lead back here: kept, a page of hundreds of rows would lie about until Python's
+        garbage collector has found the circle, and searching it costs more than reading the page did.
+        """
+        operation, self._operation = self._operation, None
+        for name in (*OF_VIEWER, *LOADERS):
+            self.__dict__.pop(name, None)
+        if operation is not None:
+            await operation.close()
 
     @property
     def here(self) -> Tenant:
@@ -72,11 +79,8 @@ class Context:
     async def enter(self, tenant: Tenant, access_token: str) -> None:
         """Show and do what follows in this operation as the session that was just opened."""
         await self.close()
-        self._operation = None
         self.tenant = tenant
         self.viewer = await self.platform.gate.viewer_of(self.platform.tokens.verify(access_token))
-        for name in (*OF_VIEWER, *LOADERS):
-            self.__dict__.pop(name, None)
 
     @cached_property
     def mask(self) -> int:
