@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import strawberry
 
@@ -64,8 +65,9 @@ class Context:
         garbage collector has found the circle, and searching it costs more than reading the page did.
         """
         operation, self._operation = self._operation, None
-        for name in (*OF_VIEWER, *LOADERS):
+        for name in OF_VIEWER:
             self.__dict__.pop(name, None)
+        self._forget()
         if operation is not None:
             await operation.close()
 
@@ -100,7 +102,9 @@ class Context:
 
     def _forget(self) -> None:
         for name in LOADERS:
-            self.__dict__.pop(name, None)
+            loader: Loader[Any] | None = self.__dict__.pop(name, None)
+            if loader is not None:
+                loader.retire()
 
     @cached_property
     def catalog(self) -> CatalogService:
