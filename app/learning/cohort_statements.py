@@ -155,13 +155,13 @@ STATUS_COUNTS = Statement(
     select(cohort_members.c.cohort_id, STATUS.label("status"), func.count().label("count"))
     .join(cohorts, cohorts.c.id == cohort_members.c.cohort_id)
     .join(enrollments, enrollments.c.id == cohort_members.c.enrollment_id)
-    .where(cohort_members.c.cohort_id == any_(_IDS), _LEFT)
+    .where(cohort_members.c.cohort_id == any_(_IDS), cohorts.c.id == any_(_IDS), _LEFT)
     .group_by(cohort_members.c.cohort_id, STATUS),
     StatusCount,
 )
 
 ORDER = Order("cohorts:newest", (cohorts.c.created_at, cohorts.c.id), descending=True)
-MEMBER_ORDER = Order("cohort_members:id", (enrollments.c.id,))
+MEMBER_ORDER = Order("cohort_members:id", (cohort_members.c.enrollment_id,))
 
 
 @lru_cache(maxsize=4)

@@ -40,9 +40,10 @@ TEACHES = Statement(
     ),
     UUID,
 )
+# Spelled as the index is, which holds only those.
 IS_LEARNER = and_(
-    or_(enrollments.c.status == literal_column("'active'"), enrollments.c.status == literal_column("'completed'")),
     enrollments.c.role == literal_column("'student'"),
+    or_(enrollments.c.status == literal_column("'active'"), enrollments.c.status == literal_column("'completed'")),
 )
 LEARNER_COUNTS = Statement(
     select(enrollments.c.course_id, func.count().label("count"))

@@ -117,7 +117,7 @@ cohort_members = Table(
     Column("waived_by", Uuid, ForeignKey("members.user_id"), index=True),
     Column("waive_reason", Text),
     created_at(),
-    Index("ix_cohort_members_cohort", "cohort_id", "created_at", "enrollment_id"),
+    Index("ix_cohort_members_cohort", "cohort_id", "enrollment_id"),
 )
 
 # Addresses let into a course before anybody has an account with them; claimed once, by the first who proves to have it.

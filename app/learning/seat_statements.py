@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Uuid,
-    and_,
     any_,
     bindparam,
     func,
@@ -202,14 +201,15 @@ SETTINGS_BY_COURSE = Statement(
 )
 _ahead = enrollments.alias("ahead")
 _mine = enrollments.alias("mine")
+_before = (
+    select(func.count())
+    .select_from(_ahead)
+    .where(_ahead.c.course_id == _mine.c.course_id, _ahead.c.waitlist_place <= _mine.c.waitlist_place)
+    .scalar_subquery()
+)
 PLACES = Statement(
-    select(_mine.c.id.label("key"), func.count(_ahead.c.id).label("count"))
-    .select_from(_mine)
-    .join(
-        _ahead,
-        and_(_ahead.c.course_id == _mine.c.course_id, _ahead.c.waitlist_place <= _mine.c.waitlist_place),
-    )
-    .where(_mine.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
-    .group_by(_mine.c.id),
+    select(_mine.c.id.label("key"), _before.label("count")).where(
+        _mine.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+    ),
     CountRow,
 )

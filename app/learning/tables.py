@@ -82,6 +82,12 @@ enrollments = Table(
     Index("ix_enrollments_course", "course_id", "status", "enrolled_at", "id"),
     Index("ix_enrollments_due", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
     Index("ix_enrollments_waiting", "course_id", "waitlist_place", postgresql_where=text("waitlist_place IS NOT NULL")),
+    # How many learn in each course is counted from this index alone.
+    Index(
+        "ix_enrollments_learners",
+        "course_id",
+        postgresql_where=text("role = 'student' AND (status = 'active' OR status = 'completed')"),
+    ),
     # Who completed the course and still has a seat that others may wait for.
     Index("ix_enrollments_done", "course_id", "id", postgresql_where=text("holds_seat AND status = 'completed'")),
     Index("ix_enrollments_observed", "observed_id", postgresql_where=text("observed_id IS NOT NULL")),

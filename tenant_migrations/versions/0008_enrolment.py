@@ -18,6 +18,7 @@ NOW = (
 )
 ROLES = "role IN ('student', 'instructor', 'assistant', 'observer')"
 INDEXES = {
+    "ix_enrollments_learners": (["course_id"], "role = 'student' AND (status = 'active' OR status = 'completed')"),
     "ix_enrollments_due": (["due_at", "id"], "due_at IS NOT NULL"),
     "ix_enrollments_waiting": (["course_id", "waitlist_place"], "waitlist_place IS NOT NULL"),
     "ix_enrollments_done": (["course_id", "id"], "holds_seat AND status = 'completed'"),
@@ -191,9 +192,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["waived_by"], ["members.user_id"], name=op.f("fk_cohort_members_waived_by")),
         sa.PrimaryKeyConstraint("enrollment_id", name=op.f("pk_cohort_members")),
     )
-    op.create_index(
-        "ix_cohort_members_cohort", "cohort_members", ["cohort_id", "created_at", "enrollment_id"], unique=False
-    )
+    op.create_index("ix_cohort_members_cohort", "cohort_members", ["cohort_id", "enrollment_id"], unique=False)
     op.create_index(op.f("ix_cohort_members_waived_by"), "cohort_members", ["waived_by"], unique=False)
 
 
