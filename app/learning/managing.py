@@ -114,6 +114,10 @@ class ManagingService:
                 await tx.execute(seat_sql.ADD_SETTINGS, course_id=course_id, seats_taken=taken, **values)
             else:
                 await tx.execute(seat_sql.PUT_SETTINGS, course_id=course_id, **values)
+            await audit.record(
+                tx, self.viewer.user_id, "enrollment.settings", kind="course", id=course_id,
+                changes={name: [str(old[name]), str(values[name])] for name in values if old[name] != values[name]},
+            )  # fmt: skip
             if any(old[name] != values[name] for name in ("inactivity_days", "notice_days")):
                 await self._look_again(tx, course_id)
             seats = await Seats.locked(tx, seats.entry)
