@@ -267,3 +267,52 @@ async def test_e2_e3_seats_are_those_of_the_rows_after_any_sequence(acme: World,
         assert taken <= allowed, what
         waiting = [place for status, place in await standings(acme, course_id) if status == "waitlisted"]
         assert taken >= capacity or not waiting, what
+
+
+async def test_learning_leaving_the_clock_and_new_settings_at_once_neither_fail_nor_miscount(acme: World) -> None:
+    course_id = await acme.course(lessons=1)
+    course = acme.id("crs", course_id)
+    await settle(acme, course, capacity=6, offerHours=24, noticeDays=3, accessDays=30)
+    people = await students(acme, 18)
+    await enroll_all(acme, course, people)
+    data = await acme.ask(
+        "query($id: ID!) { course(id: $id) { modules { lessons { id } } } }", as_=people[0], id=course
+    )
+    lesson = data["course"]["modules"][0]["lessons"][0]["id"]
+
+    async def learn(person: Person) -> str:
+        query = """mutation($i: CompleteLessonInput!) { completeLesson(input: $i) { __typename
+          ... on ConflictProblem { code } } }"""
+        answer = (await acme.ask(query, as_=person, i={"lessonId": lesson}))["completeLesson"]
+        return str(answer.get("code") or answer["__typename"])
+
+    async def act(name: str, person: Person) -> str:
+        answer = await do(acme, name, person, courseId=course)
+        return str(answer.get("code") or answer["status"])
+
+    async def say(**fields: int) -> str:
+        return str((await settle(acme, course, **fields))["__typename"])
+
+    async def look() -> str:
+        await tick(acme)
+        return "looked"
+
+    found = await asyncio.gather(
+        *(learn(person) for person in people[:12]),
+        *(act("unenroll", person) for person in people[4:10]),
+        *(act("acceptOffer", person) for person in people[6:]),
+        *(say(noticeDays=days, capacity=days) for days in (5, 7, 6)),
+        *(look() for _ in range(3)),
+        *(act("enroll", person) for person in people[3:9]),
+    )
+    assert set(found) <= {
+        "CompleteLessonSuccess", "NOT_ENROLLED", "DROPPED", "NO_OFFER", "ACTIVE", "WAITLISTED", "COMPLETED", "OFFERED",
+        "EnrollmentSettingsSuccess", "looked",
+    }  # fmt: skip
+    await acme.work()
+    await tick(acme)
+    taken, held, capacity = await seats(acme, course_id)
+    states = Counter(status for status, _ in await standings(acme, course_id))
+    assert taken >= (capacity or 0) or not states["waitlisted"]
+    assert taken == held == states["active"] + states["offered"]
+    assert sum(states.values()) == 18
