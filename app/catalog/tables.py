@@ -100,8 +100,9 @@ modules = Table(
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("position", Integer, nullable=False),
-    # When it opens (app/catalog/release.py); null: at once. And how many of its required lessons make it done; null: all.
+    # When it opens (app/catalog/release.py); null: at once.
     Column("rules", JSONB),
+    # How many of its required lessons make it done; null: all.
     Column("requirement_count", Integer, CheckConstraint("requirement_count > 0", name="requirement_count")),
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("deleted_at", DateTime(timezone=True)),
@@ -132,7 +133,8 @@ lessons = Table(
         "completion",
         Text,
         CheckConstraint(
-            "completion IN ('view', 'mark_done', 'submit', 'min_score', 'min_time', 'video_coverage')", name="completion"
+            "completion IN ('view', 'mark_done', 'submit', 'min_score', 'min_time', 'video_coverage')",
+            name="completion",
         ),
         nullable=False,
         server_default="mark_done",
