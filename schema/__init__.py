@@ -26,7 +26,9 @@ from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
+from schema.overseeing import OverseeingMutation, OverseeingQuery
 from schema.platform import PlatformSchema
+from schema.release import ReleaseMutation, ReleaseQuery
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
@@ -36,6 +38,7 @@ from schema.work import Job, WorkMutation, WorkQuery
 COSTS = {
     ("LessonProgress", "lockReasons"): 1,
     ("Lesson", "lockReasons"): 1,
+    ("Module", "lockReasons"): 1,
     ("Course", "instructors"): 2,
     ("Lesson", "blocks"): 5,
 }
@@ -74,7 +77,7 @@ async def find_node(info: Info, text: str) -> Any:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, ReleaseQuery, OverseeingQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -93,7 +96,16 @@ class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQue
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation, WorkMutation):
+class Mutation(
+    IdentityMutation,
+    AuthoringMutation,
+    EnrollmentMutation,
+    LearningMutation,
+    ReviewMutation,
+    WorkMutation,
+    ReleaseMutation,
+    OverseeingMutation,
+):
     pass
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    cast,
     func,
     insert,
-    literal,
     or_,
     select,
     update,
@@ -75,7 +75,8 @@ ADD_REVISION = Statement(
 )
 ADD_LESSONS = Statement(
     insert(revision_lessons).from_select(
-        ["course_id", "number", *_FIELDS], _live(literal(_ID).label("course_id"), literal(_NUMBER).label("number"))
+        ["course_id", "number", *_FIELDS],
+        _live(cast(_ID, Uuid).label("course_id"), cast(_NUMBER, Integer).label("number")),
     ),
     int,
 )

@@ -1,4 +1,4 @@
-"""What instructors do to a learner's progress: excuse from a lesson, take that back, begin anew. Always with a reason."""
+"""What instructors do to a learner's progress, always with a reason: excuse from a lesson, let begin anew."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Uuid, and_, any_, bindparam, func, null, select, update
+from sqlalchemy import ARRAY, Integer, Uuid, and_, any_, bindparam, cast, func, null, select, update
 
 from app.catalog.tables import lessons, modules
 from app.db import audit
@@ -51,7 +51,13 @@ FORGET = Statement(
 REOPEN_COURSE = Statement(
     update(enrollments)
     .where(enrollments.c.id == bindparam("id", type_=Uuid))
-    .values(status="active", completed_at=null(), last_lesson_id=null(), updated_at=func.now()),
+    .values(
+        status="active",
+        cycle=enrollments.c.cycle + cast(enrollments.c.completed_at.is_not(None), Integer),
+        completed_at=null(),
+        last_lesson_id=null(),
+        updated_at=func.now(),
+    ),
     int,
 )
 
@@ -109,7 +115,7 @@ class ProgressKeeper:
         """Let a learner begin a lesson, or the whole course, anew: nothing they did before counts any more (P1).
 
         Events that are still under way from before do not count either. With the whole course, its completion is taken
-        back as well; completing it again is told again.
+        back as well, and a new cycle begins; the reset of one lesson leaves a completed course completed.
 
         Raises: NotFound (no live enrolment, or no such lesson in its course), Forbidden, Invalid (reason).
         """
