@@ -157,7 +157,9 @@ ResetProgressResult = Annotated[
 
 @strawberry.type
 class OverseeingQuery:
-    @strawberry.field(description="How far the learners of a course are, the newest first; for its instructors.")
+    @strawberry.field(
+        description="How far the learners of a course are, the newest first; null without such a course to teach."
+    )
     async def learner_progress(
         self,
         info: Info,
@@ -167,11 +169,15 @@ class OverseeingQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-    ) -> LearnerProgressConnection:
+    ) -> LearnerProgressConnection | None:
         standing, mask = info.context.standing, info.context.mask
         course = ids.decode(ids.COURSE, course_id, mask)
         learner = None if user_id is None else ids.decode(ids.USER, user_id, mask)
-        page = await standing.learners(page_request(ORDER, first, after, last, before), course, learner)
+        asked = page_request(ORDER, first, after, last, before)
+        try:
+            page = await standing.learners(asked, course, learner)
+        except NotFound:
+            return None
         made: LearnerProgressConnection = connection(
             LearnerProgressConnection,
             ORDER.name,

@@ -208,6 +208,10 @@ NEW_CONTENT_BY_COURSE = Statement(
 # --- time on task, by the formula of app/learning/time_on_task.py
 
 
+def _interval(length: timedelta) -> ColumnElement[timedelta]:
+    return cast(literal(length, Interval), Interval)
+
+
 def _spent(whose: ColumnElement[bool], *, by_lesson: bool) -> Select[Any]:
     """Of these enrolments; ``by_lesson``: each lesson by itself, else each moment of the course in one lesson only."""
     event = progress_events.c
@@ -243,7 +247,7 @@ def _spent(whose: ColumnElement[bool], *, by_lesson: bool) -> Select[Any]:
         )
         .cte("beats")
     )
-    near = beats.c.at - beats.c.before <= literal(GAP, Interval)
+    near = beats.c.at - beats.c.before <= _interval(GAP)
     since_midnight = beats.c.at - func.greatest(beats.c.before, beats.c.midnight)
     what = (beats.c.enrollment_id, beats.c.course_id, beats.c.lesson_id)
     parts = union_all(
@@ -254,7 +258,7 @@ def _spent(whose: ColumnElement[bool], *, by_lesson: bool) -> Select[Any]:
         ).where(near),
         select(
             *what,
-            (beats.c.midnight - literal(timedelta(days=1), Interval)).label("day"),
+            (beats.c.midnight - _interval(timedelta(days=1))).label("day"),
             (beats.c.midnight - beats.c.before).label("part"),
         ).where(near, beats.c.before < beats.c.midnight),
     ).subquery("parts")
@@ -263,7 +267,7 @@ def _spent(whose: ColumnElement[bool], *, by_lesson: bool) -> Select[Any]:
         .group_by(parts.c.enrollment_id, parts.c.course_id, parts.c.lesson_id, parts.c.day)
         .subquery("days")
     )
-    capped = func.sum(func.least(days.c.spent, literal(DAY, Interval)))
+    capped = func.sum(func.least(days.c.spent, _interval(DAY)))
     return select(
         days.c.enrollment_id,
         days.c.course_id,
