@@ -45,12 +45,12 @@ async def rule_module(world: World, module: str, *conditions: Any, **more: Any) 
     return answer
 
 
-async def walked(world: World, **size: int) -> tuple[str, list[str], list[str]]:
+async def walked(world: World, *, modules: int = 1, lessons: int = 1) -> tuple[str, list[str], list[str]]:
     """A course with its modules and lessons, and the usual student enrolled."""
-    course = world.id("crs", await world.course(**size))
+    course = world.id("crs", await world.course(modules=modules, lessons=lessons))
     await enroll(world, course)
-    modules = await page(world, course)
-    return course, [module["id"] for module in modules], [row["id"] for module in modules for row in module["lessons"]]
+    found = await page(world, course)
+    return course, [module["id"] for module in found], [row["id"] for module in found for row in module["lessons"]]
 
 
 async def test_p1_a_locked_lesson_says_what_is_missing_hides_its_content_and_takes_no_events(acme: World) -> None:
@@ -156,8 +156,8 @@ async def test_rules_name_things_of_their_own_course_only(acme: World, globex: W
         assert refused["fields"] == [{"path": "input.rules.conditions.0.lessonDone", "code": "ID_INVALID"}]
     stale = await acme.ask(SET_LESSON, as_=Role.INSTRUCTOR, i={"id": lesson, "rules": None, "expectedVersion": 99})
     assert stale["setLessonRules"]["code"] == "VERSION_CONFLICT"
-    stranger = await acme.person(Role.INSTRUCTOR)
-    refused = await acme.ask(SET_LESSON, as_=stranger, i={"id": lesson, "rules": None})
+    somebody = await acme.person(Role.INSTRUCTOR)
+    refused = await acme.ask(SET_LESSON, as_=somebody, i={"id": lesson, "rules": None})
     assert refused["setLessonRules"]["code"] == "FORBIDDEN"
 
 

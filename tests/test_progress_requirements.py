@@ -149,6 +149,21 @@ async def test_p9_two_devices_finish_the_last_two_lessons_at_the_same_moment_and
         assert await outbox(acme, "course_completed") == number
 
 
+async def test_p10_a_completion_that_is_undone_with_its_transaction_tells_nobody(acme: World) -> None:
+    course, [lesson] = await course_of(acme, "SUBMIT")
+    student = await acme.some(Role.STUDENT)
+
+    async def undone() -> None:
+        async with acme.operation().write() as tx:
+            await report_submission(tx, user_id=student.user_id, lesson_id=key(acme, lesson), at=datetime.now(UTC))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await undone()
+    assert await outbox(acme, "course_completed") == 0
+    assert (await mine(acme, course))[0]["state"] == "UNLOCKED"
+
+
 async def test_p12_a_quiz_room_may_hold_the_enrolment_and_reports_wait_their_turn(acme: World) -> None:
     course, [lesson] = await course_of(acme, "SUBMIT")
     student = await acme.some(Role.STUDENT)
