@@ -29,7 +29,7 @@ from app.learning.rows import (
     ReviewRow,
 )
 from app.learning.service import LearningService
-from app.learning.standing import StandingService
+from app.learning.overseeing import StandingService
 from app.learning.standing_statements import LearnerLesson, LearnerNumbers, LessonStanding
 from app.platform import Platform
 from app.tenancy.records import Tenant
