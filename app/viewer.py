@@ -33,6 +33,7 @@ class Action(StrEnum):
     LEARN = "learn"
     READ_ENROLLMENTS = "read_enrollments"
     MANAGE_PROGRESS = "manage_progress"
+    MANAGE_ENROLLMENTS = "manage_enrollments"
     RUN_JOBS = "run_jobs"
 
 
@@ -51,6 +52,7 @@ MATRIX: dict[Action, frozenset[Role]] = {
     Action.LEARN: frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN}),
     Action.READ_ENROLLMENTS: _AUTHORS,
     Action.MANAGE_PROGRESS: _AUTHORS,
+    Action.MANAGE_ENROLLMENTS: _AUTHORS,
     Action.RUN_JOBS: _AUTHORS,
 }
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from schema.release import CoursePolicies, ReleaseRules
     from schema.reviews import Review
 
+OUTSIDE = frozenset({"dropped", "rejected"})
 NOT_ENROLLED = message("enrol in the course first")
 
 
@@ -194,7 +195,7 @@ BLOCKS: dict[str, Any] = {
 async def may_read(info: Info, course_id: UUID) -> bool:
     """Whether the person who asks learns or teaches in a course; who waits, is suspended or left does not."""
     enrollment = await info.context.my_enrollment_by_course.load(course_id)
-    if enrollment is not None and enrollment.status in {"active", "completed"}:
+    if enrollment is not None and enrollment.may_learn:
         return True
     return bool(await info.context.editable_by_course.load(course_id))
 
@@ -496,7 +497,7 @@ class Course(Node):
     async def viewer_can(self, info: Info) -> CoursePermissions:
         edit = bool(await info.context.editable_by_course.load(self.row.id))
         enrollment = await info.context.my_enrollment_by_course.load(self.row.id)
-        free = enrollment is None or enrollment.status == "dropped"
+        free = enrollment is None or enrollment.status in OUTSIDE or enrollment.is_expired
         may_enroll = free and self.row.published_at is not None and info.context.viewer.may(Action.LEARN)
         return CoursePermissions(edit=edit, publish=edit, delete=edit, enroll=may_enroll)
 

@@ -317,7 +317,7 @@ STATES = {state: LessonState(state.value) for state in rules.LessonState}
 def state_in(row: LearnerLessonRow | LessonStanding | None, verdict: Verdict) -> rules.LessonState:
     """Where a learner is in a lesson."""
     return rules.state_of(
-        enrolled=row is not None and row.status in {"active", "completed"},
+        enrolled=isinstance(row, LessonStanding) and row.may_learn,
         started=row is not None and row.started_at is not None,
         completed=row is not None and row.completed_at is not None,
         locked=verdict.is_locked,

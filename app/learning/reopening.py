@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ARRAY, DateTime, Text, Uuid, any_, bindparam, func, literal, null, select, update
+from sqlalchemy import ARRAY, DateTime, Text, Uuid, any_, bindparam, func, literal, null, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.catalog.tables import courses
 from app.db.database import Operation
 from app.db.statements import Statement
 from app.db.transaction import Tx
-from app.learning import statements as sql
 from app.learning.completing import FIRST
 from app.learning.progress_tables import learning_policy
 from app.learning.tables import enrollments, lesson_progress
@@ -40,7 +39,7 @@ LEARNERS_FOR_UPDATE = Statement(
     select(enrollments.c.id)
     .where(
         enrollments.c.course_id == bindparam("course_id", type_=Uuid),
-        sql.LEARNING,
+        or_(enrollments.c.status == "active", enrollments.c.status == "completed"),
         enrollments.c.id > bindparam("after", type_=Uuid),
     )
     .order_by(enrollments.c.id)

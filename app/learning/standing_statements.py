@@ -31,7 +31,7 @@ from app.catalog.tables import courses, lessons, modules
 from app.db.statements import Statement
 from app.learning.revisions import COUNTED, FROZEN, IN_REVISION, NUMBER
 from app.learning.rules import EventKind
-from app.learning.tables import enrollments, lesson_progress, progress_events
+from app.learning.tables import MAY_LEARN, enrollments, lesson_progress, progress_events
 from app.learning.time_on_task import DAY, GAP
 
 _IDS = bindparam("ids", type_=ARRAY(Uuid))
@@ -41,11 +41,11 @@ _ALIVE = and_(lessons.c.deleted_at.is_(None), modules.c.deleted_at.is_(None))
 
 @dataclass(slots=True, eq=False)
 class LessonStanding:
-    """Everything about a learner in a lesson; ``status`` is the enrolment's."""
+    """Everything about a learner in a lesson."""
 
     lesson_id: UUID
     course_id: UUID
-    status: str | None
+    may_learn: bool
     percent: Decimal | None
     position_seconds: Decimal | None
     started_at: datetime | None
@@ -121,7 +121,7 @@ MY_STANDING_BY_LESSON = Statement(
     select(
         lessons.c.id.label("lesson_id"),
         lessons.c.course_id,
-        enrollments.c.status,
+        MAY_LEARN.label("may_learn"),
         lesson_progress.c.percent,
         lesson_progress.c.position_seconds,
         lesson_progress.c.started_at,

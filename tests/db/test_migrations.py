@@ -15,6 +15,7 @@ from sqlalchemy import URL, create_engine
 
 import app.catalog.revision_tables
 import app.catalog.tables
+import app.learning.enrollment_tables
 import app.learning.progress_tables
 import app.learning.tables
 import app.tenancy.tables
