@@ -6,9 +6,10 @@ Each domain adds its functions to these tables, and the worker calls them; no do
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from uuid import UUID
 
-from app.catalog.service import LESS_TO_DO
+from app.catalog.telling import CONTENT_CHANGED, LESS_TO_DO
 from app.db.outbox import Event
 from app.db.transaction import Tx
 from app.identity.directory import MEMBER_CONFIRMED
@@ -16,6 +17,7 @@ from app.learning.allow_list import claim, place_claimed
 from app.learning.bulk_enrolment import BulkEnrolment
 from app.learning.clock import do_due, free_seats_of_completed, wake_if_anybody_waits
 from app.learning.completing import complete_after_removal
+from app.learning.reopening import reopen_changed
 from app.work.rows import Handler
 
 Reaction = Callable[[Tx, Event], Awaitable[None]]
@@ -25,6 +27,13 @@ Tick = Callable[[Tx], Awaitable[bool]]
 async def less_to_do(tx: Tx, event: Event) -> None:
     """A course lost a lesson: some learners may have done everything now."""
     await complete_after_removal(tx, UUID(event.payload["course_id"]))
+
+
+async def content_changed(tx: Tx, event: Event) -> None:
+    """An author changed what a lesson says: who had completed it may have to do it anew."""
+    payload = event.payload
+    at = datetime.fromisoformat(payload["at"])
+    await reopen_changed(tx, UUID(payload["course_id"]), UUID(payload["lesson_id"]), at)
 
 
 async def seat_is_free(tx: Tx, event: Event) -> None:
@@ -40,6 +49,7 @@ async def claim_allowances(tx: Tx, event: Event) -> None:
 # Called in the transaction that marks the event as relayed: whatever they write happens once.
 EVENTS: Mapping[str, tuple[Reaction, ...]] = {
     LESS_TO_DO: (less_to_do,),
+    CONTENT_CHANGED: (content_changed,),
     "course_completed": (seat_is_free,),
     MEMBER_CONFIRMED: (claim_allowances,),
 }

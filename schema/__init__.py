@@ -30,7 +30,9 @@ from schema.invite_codes import InviteCode, InviteCodeMutation, InviteCodeQuery
 from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
+from schema.overseeing import OverseeingMutation, OverseeingQuery
 from schema.platform import PlatformSchema
+from schema.release import ReleaseMutation, ReleaseQuery
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
@@ -40,6 +42,7 @@ from schema.work import Job, WorkMutation, WorkQuery
 COSTS = {
     ("LessonProgress", "lockReasons"): 1,
     ("Lesson", "lockReasons"): 1,
+    ("Module", "lockReasons"): 1,
     ("Course", "instructors"): 2,
     ("Lesson", "blocks"): 5,
 }
@@ -94,6 +97,8 @@ class Query(
     InviteCodeQuery,
     EnrollmentListQuery,
     CohortQuery,
+    ReleaseQuery,
+    OverseeingQuery,
 ):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
@@ -120,6 +125,8 @@ class Mutation(
     LearningMutation,
     ReviewMutation,
     WorkMutation,
+    ReleaseMutation,
+    OverseeingMutation,
     ManagingMutation,
     InviteCodeMutation,
     EnrollmentListMutation,

@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
+from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TSQUERY
 
 from app.catalog.rows import BlockRow, CountRow, CourseRow, InstructorRow, LessonRow, ModuleRow, Placed
 from app.catalog.tables import course_instructors, courses, lesson_blocks, lessons, modules
@@ -177,7 +177,16 @@ def lessons_by_id(scope: str) -> Statement[LessonRow]:
     return Statement(query.where(lessons.c.id == any_(_IDS), _LESSON_ALIVE, _MODULE_ALIVE, visible(scope)), LessonRow)
 
 
+# Without what only authors and locks ask for.
 MODULES_BY_COURSE = Statement(
+    select(*(column for column in _MODULE if column.key not in {"rules", "requirement_count"}))
+    .where(modules.c.course_id == any_(_IDS), _MODULE_ALIVE)
+    .order_by(modules.c.course_id, modules.c.position, modules.c.id)
+    .limit(100 * 200),
+    ModuleRow,
+    partial=True,
+)
+RULED_MODULES_BY_COURSE = Statement(
     select(*_MODULE)
     .where(modules.c.course_id == any_(_IDS), _MODULE_ALIVE)
     .order_by(modules.c.course_id, modules.c.position, modules.c.id)
@@ -253,7 +262,9 @@ COURSE_OF_LESSON = Statement(
 MODULE = Statement(select(*_MODULE).where(modules.c.id == _ID, _MODULE_ALIVE), ModuleRow)
 LESSON = Statement(select(*_LESSON).where(lessons.c.id == _ID, _LESSON_ALIVE), LessonRow)
 COURSE_FIELDS = ("title", "description", "category", "level", "language", "cover_url", "tags")
-LESSON_FIELDS = ("title", "summary", "is_required", "weight", "completion", "video_threshold")
+LESSON_FIELDS = (
+    "title", "summary", "is_required", "weight", "completion", "video_threshold", "min_score", "min_seconds",
+)  # fmt: skip
 
 ADD_COURSE = Statement(
     insert(courses).values(
@@ -402,6 +413,18 @@ PLACE_LESSON = Statement(
         updated_at=func.now(),
     ),
     int,
+)
+COPY_MODULE_RULES = Statement(
+    update(modules)
+    .where(modules.c.id == _ID)
+    .values(
+        rules=bindparam("rules", type_=JSONB),
+        requirement_count=bindparam("requirement_count", type_=Integer, required=True),
+    ),
+    int,
+)
+COPY_LESSON_RULES = Statement(
+    update(lessons).where(lessons.c.id == _ID).values(rules=bindparam("rules", type_=JSONB)), int
 )
 CLEAR_BLOCKS = Statement(lesson_blocks.delete().where(lesson_blocks.c.lesson_id == _ID), int)
 ADD_BLOCK = Statement(

@@ -38,6 +38,7 @@ LARGE = frozenset({
     "courses", "modules", "lessons", "lesson_blocks", "enrollments", "lesson_progress", "progress_events",
     "course_reviews", "members", "outbox", "course_enrollment", "invite_codes", "invite_code_uses",
     "enrollment_allowances", "cohorts", "cohort_members",
+    "course_revisions", "revision_lessons",
 })  # fmt: skip
 
 _A_SHARE = (

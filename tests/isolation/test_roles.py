@@ -37,6 +37,9 @@ QUERIES: dict[str, tuple[frozenset[Any], str]] = {
     "enrollments": (AUTHORS, "enrollments { totalCount }"),
     "job": (KNOWN, f"job(id: {ID}) {{ id }}"),
     "jobs": (AUTHORS, "jobs { totalCount }"),
+    "learningPolicy": (AUTHORS, "learningPolicy { contentChange }"),
+    "learnerProgress": (AUTHORS, f"learnerProgress(courseId: {ID}) {{ totalCount }}"),
+    "publishPreview": (AUTHORS, f"publishPreview(courseId: {ID}) {{ learners }}"),
     "enrollmentSettings": (KNOWN, f"enrollmentSettings(courseId: {ID}) {{ policy }}"),
     "inviteCodes": (AUTHORS, f"inviteCodes(courseId: {ID}) {{ totalCount }}"),
     "enrollmentAllowances": (AUTHORS, f"enrollmentAllowances(courseId: {ID}) {{ totalCount }}"),
@@ -106,6 +109,13 @@ MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
     "syncProgress": (LEARNERS, f"{{events: [{EVENT}]}}"),
     "reviewCourse": (LEARNERS, f"{{courseId: {ID}, rating: 3}}"),
     "deleteReview": (LEARNERS, f"{{courseId: {ID}}}"),
+    "setModuleRules": (AUTHORS, f"{{id: {ID}}}"),
+    "setLessonRules": (AUTHORS, f"{{id: {ID}}}"),
+    "setCoursePolicies": (AUTHORS, f"{{id: {ID}, revisionPolicy: LATEST}}"),
+    "setLearningPolicy": (ADMIN, "{contentChange: KEEP}"),
+    "excuseLesson": (AUTHORS, f'{{lessonId: {ID}, userId: {ID}, reason: "x"}}'),
+    "unexcuseLesson": (AUTHORS, f'{{lessonId: {ID}, userId: {ID}, reason: "x"}}'),
+    "resetProgress": (AUTHORS, f'{{enrollmentId: {ID}, reason: "x"}}'),
     "completeLesson": (LEARNERS, f"{{lessonId: {ID}}}"),
 }
 
