@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator, Sequence
+from contextlib import suppress
 from typing import Any
 
 
@@ -59,8 +60,13 @@ class Started:
         except Exception as error:
             self._is_done, self._error = True, error
 
+    def close(self) -> None:
+        """End the coroutine where it is."""
+        with suppress(RuntimeError):  # it waits for something while it cleans up, which nobody will drive any more
+            self._coroutine.close()
+
     def __del__(self) -> None:
-        self._coroutine.close()
+        self.close()
 
 
 class Step:
@@ -83,13 +89,18 @@ async def in_turn(calls: Sequence[Callable[[], Coroutine[Any, Any, Any]]]) -> li
     closes those that were begun.
     """
     begun = [Started(call()) for call in calls]
-    for number, each in enumerate(begun):
-        if not each.is_done:
-            await each.step()
+    try:
+        for number, each in enumerate(begun):
             if not each.is_done:
-                await _at_once(begun[number:])
-                break
-    return [each.result() for each in begun]
+                await each.step()
+                if not each.is_done:
+                    await _at_once(begun[number:])
+                    break
+        return [each.result() for each in begun]
+    except BaseException:
+        for each in begun:
+            each.close()
+        raise
 
 
 async def _at_once(begun: Sequence[Started]) -> None:
