@@ -144,6 +144,8 @@ quiz_attempts = Table(
     Column("course_id", Uuid, ForeignKey("courses.id"), nullable=False, index=True),
     Column("user_id", Uuid, ForeignKey("members.user_id"), nullable=False),
     Column("attempt_no", Integer, nullable=False),
+    # How its learner writes numbers: that must not change when it is graded anew.
+    Column("locale", Text, nullable=False),
     # An instructor's own: never counts anywhere.
     Column("is_preview", Boolean, nullable=False, server_default=text("false")),
     Column(
@@ -177,6 +179,7 @@ quiz_attempts = Table(
         "uq_quiz_attempts_open",
         "quiz_id",
         "user_id",
+        "is_preview",
         unique=True,
         postgresql_where=text("state IN ('in_progress', 'overdue')"),
     ),

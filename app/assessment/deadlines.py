@@ -8,6 +8,7 @@ from enum import StrEnum
 
 # A finish recorded so little after the deadline is the deadline's: clocks and networks, not the learner.
 DRIFT = timedelta(minutes=5)
+MOMENT = timedelta(milliseconds=1)
 
 
 class Overdue(StrEnum):
@@ -87,9 +88,10 @@ def swept(at: datetime, ends_at: datetime | None, timing: Timing) -> Ending:
 
 
 def next_sweep(at: datetime, ends_at: datetime | None, timing: Timing) -> datetime | None:
-    """When the sweeper has to look at an open attempt next."""
+    """When the sweeper has to look at an open attempt next: just after the last moment of what is still taken."""
     if ends_at is None:
         return None
     if timing.policy == Overdue.GRACE:
-        return ends_at if at <= ends_at else ends_at + timing.grace_period + timing.network_grace
-    return ends_at + timing.network_grace
+        waits = timedelta(0) if at <= ends_at else timing.grace_period + timing.network_grace
+        return ends_at + waits + MOMENT
+    return ends_at + timing.network_grace + MOMENT
