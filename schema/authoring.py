@@ -157,6 +157,8 @@ class CreateLessonInput:
     weight: int | None = strawberry.field(default=UNSET, description="1 to 1000; 1 by default.")
     completion: CompletionRule | None = strawberry.field(default=UNSET, description="MARK_DONE by default.")
     video_threshold: Decimal | None = strawberry.field(default=UNSET, description="0 to 1; 0.95 by default.")
+    min_score: Decimal | None = strawberry.field(default=UNSET, description="For MIN_SCORE: 0 to 100; 60 by default.")
+    min_seconds: int | None = strawberry.field(default=UNSET, description="For MIN_TIME: 1 to 86400; 60 by default.")
     blocks: list[BlockInput] = strawberry.field(default_factory=list, description="Content in order.")
     idempotency_key: str | None = strawberry.field(
         default=None, description="8 to 100 characters; repeating the request with it makes nothing twice."
@@ -172,6 +174,8 @@ class UpdateLessonInput:
     weight: int | None = strawberry.field(default=UNSET, description="1 to 1000.")
     completion: CompletionRule | None = strawberry.field(default=UNSET, description="What completes it.")
     video_threshold: Decimal | None = strawberry.field(default=UNSET, description="0 to 1.")
+    min_score: Decimal | None = strawberry.field(default=UNSET, description="For MIN_SCORE: 0 to 100.")
+    min_seconds: int | None = strawberry.field(default=UNSET, description="For MIN_TIME: 1 to 86400.")
     blocks: list[BlockInput] | None = strawberry.field(default=None, description="The whole content in order.")
     expected_version: int | None = strawberry.field(default=None, description="Refuse if somebody changed it since.")
 
@@ -257,7 +261,9 @@ ReorderLessonsResult = Annotated[
 ]
 
 COURSE = ("title", "description", "category", "level", "language", "cover_url", "tags")
-LESSON = ("title", "summary", "is_required", "weight", "completion", "video_threshold")
+LESSON = (
+    "title", "summary", "is_required", "weight", "completion", "video_threshold", "min_score", "min_seconds",
+)  # fmt: skip
 KINDS = ("rich_text", "video", "file", "embed", "quiz")
 
 

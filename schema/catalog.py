@@ -49,6 +49,9 @@ class CourseSort(Enum):
 class CompletionRule(Enum):
     VIEW = strawberry.enum_value("view", description="Opening it.")
     MARK_DONE = strawberry.enum_value("mark_done", description="The learner marks it as done.")
+    SUBMIT = strawberry.enum_value("submit", description="Handing in what it asks for; a grade alone is not enough.")
+    MIN_SCORE = strawberry.enum_value("min_score", description="Reaching its score; falling below it undoes that.")
+    MIN_TIME = strawberry.enum_value("min_time", description="Spending enough time on it.")
     VIDEO_COVERAGE = strawberry.enum_value("video_coverage", description="Watching enough of its videos.")
 
 
@@ -216,6 +219,18 @@ class Lesson(Node):
     @strawberry.field(description="Share of its videos to watch, 0 to 1; for VIDEO_COVERAGE.")
     def video_threshold(self) -> Decimal:
         return Decimal(self.row.video_threshold)
+
+    @strawberry.field(description="The score to reach, percent; for MIN_SCORE.")
+    def min_score(self) -> Decimal:
+        return Decimal(self.row.min_score)
+
+    @strawberry.field(description="Seconds to spend on it; for MIN_TIME.")
+    def min_seconds(self) -> int:
+        return self.row.min_seconds
+
+    @strawberry.field(description="Counts the changes of its blocks, from 1.")
+    def content_version(self) -> int:
+        return self.row.content_version
 
     @strawberry.field(description="Grows with every change; pass it as expectedVersion.")
     def version(self) -> int:

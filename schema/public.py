@@ -61,7 +61,20 @@ PUBLIC: Mapping[str, Fields] = {
     "Instructor": _fields("id", "fullName", "avatarUrl", "bio"),
     "Module": _fields("id", "title", "description", "position", "version", "course", "lessons"),
     "Lesson": _fields(
-        *("id", "title", "summary", "position", "isRequired", "weight", "completion", "videoThreshold", "version"),
+        *(
+            "id",
+            "title",
+            "summary",
+            "position",
+            "isRequired",
+            "weight",
+            "completion",
+            "videoThreshold",
+            "version",
+            "minScore",
+            "minSeconds",
+            "contentVersion",
+        ),
         *("module", "course"),
     ),
 }

@@ -46,7 +46,7 @@ class InstructorRow:
 
 @dataclass(slots=True, eq=False)
 class ModuleRow:
-    """A module without its lessons."""
+    """A module without its lessons; ``rules`` as in ``app/catalog/release.py``."""
 
     id: UUID
     course_id: UUID
@@ -54,6 +54,8 @@ class ModuleRow:
     description: str
     position: int
     version: int
+    rules: dict[str, Any] | None
+    requirement_count: int | None
 
 
 @dataclass(slots=True, eq=False)
@@ -71,6 +73,11 @@ class LessonRow:
     completion: str
     video_threshold: Decimal
     version: int
+    min_score: Decimal
+    min_seconds: int
+    content_version: int
+    rules: dict[str, Any] | None
+    gated: bool
 
 
 @dataclass(slots=True, eq=False)

@@ -20,7 +20,7 @@ TITLE, DESCRIPTION, RICH_TEXT, QUIZ = 200, 20_000, 250_000, 60_000
 NESTING = 500_000  # open elements, summed over all tags; whole pages of real courses have 30,000
 MODULES, LESSONS, BLOCKS, TAGS, INSTRUCTORS = 200, 200, 200, 20, 10
 LEVELS = ("beginner", "intermediate", "advanced", "all")
-COMPLETIONS = ("view", "mark_done", "video_coverage")
+COMPLETIONS = ("view", "mark_done", "submit", "min_score", "min_time", "video_coverage")
 EMBED_HOSTS = frozenset(
     {"www.youtube.com", "www.youtube-nocookie.com", "youtube.com", "player.vimeo.com", "vimeo.com", "docs.google.com"}
 )
@@ -91,6 +91,17 @@ def threshold(value: str | Decimal) -> Decimal:
     return share.quantize(Decimal("0.001"), ROUND_DOWN)
 
 
+def score(value: str | Decimal) -> Decimal:
+    """A percentage from 0 to 100; two decimals of it are kept."""
+    try:
+        percent = Decimal(value)
+    except InvalidOperation as error:
+        raise InvalidValue("NUMBER_INVALID", "is not a number; write it like 0.95") from error
+    if not percent.is_finite() or not 0 <= percent <= 100:
+        raise InvalidValue("OUT_OF_RANGE", "must be between {minimum} and {maximum}", minimum=0, maximum=100)
+    return percent.quantize(Decimal("0.01"), ROUND_DOWN)
+
+
 def tags(values: Sequence[str]) -> list[str]:
     """Up to 20 different tags of 1 to 40 characters, lower case, in the order in which they were given."""
     clean = list(dict.fromkeys(line(value, minimum=1, maximum=40).casefold() for value in values))
@@ -140,6 +151,10 @@ def lesson_fields(check: Checks, given: Mapping[str, Any], prefix: str = "input"
                 clean[name] = check(path, one_of, value, choices=COMPLETIONS)
             case "video_threshold":
                 clean[name] = check(path, threshold, value)
+            case "min_score":
+                clean[name] = check(path, score, value)
+            case "min_seconds":
+                clean[name] = check(path, between, value, minimum=1, maximum=86_400)
     return clean
 
 

@@ -42,6 +42,8 @@ LESSON_DEFAULTS: dict[str, Any] = {
     "weight": 1,
     "completion": "mark_done",
     "video_threshold": rules.threshold("0.95"),
+    "min_score": rules.score("60"),
+    "min_seconds": 60,
 }
 LESS_TO_DO = "course_less_to_do"  # a required lesson went away
 COPIED = 100  # lessons whose blocks are copied at a time: as many as a read of blocks returns whole

@@ -177,7 +177,16 @@ def lessons_by_id(scope: str) -> Statement[LessonRow]:
     return Statement(query.where(lessons.c.id == any_(_IDS), _LESSON_ALIVE, _MODULE_ALIVE, visible(scope)), LessonRow)
 
 
+# Without what only authors and locks ask for.
 MODULES_BY_COURSE = Statement(
+    select(*(column for column in _MODULE if column.key not in {"rules", "requirement_count"}))
+    .where(modules.c.course_id == any_(_IDS), _MODULE_ALIVE)
+    .order_by(modules.c.course_id, modules.c.position, modules.c.id)
+    .limit(100 * 200),
+    ModuleRow,
+    partial=True,
+)
+RULED_MODULES_BY_COURSE = Statement(
     select(*_MODULE)
     .where(modules.c.course_id == any_(_IDS), _MODULE_ALIVE)
     .order_by(modules.c.course_id, modules.c.position, modules.c.id)
@@ -253,7 +262,9 @@ COURSE_OF_LESSON = Statement(
 MODULE = Statement(select(*_MODULE).where(modules.c.id == _ID, _MODULE_ALIVE), ModuleRow)
 LESSON = Statement(select(*_LESSON).where(lessons.c.id == _ID, _LESSON_ALIVE), LessonRow)
 COURSE_FIELDS = ("title", "description", "category", "level", "language", "cover_url", "tags")
-LESSON_FIELDS = ("title", "summary", "is_required", "weight", "completion", "video_threshold")
+LESSON_FIELDS = (
+    "title", "summary", "is_required", "weight", "completion", "video_threshold", "min_score", "min_seconds",
+)  # fmt: skip
 
 ADD_COURSE = Statement(
     insert(courses).values(

@@ -42,6 +42,12 @@ courses = Table(
     Column("published_at", DateTime(timezone=True)),
     Column("deleted_at", DateTime(timezone=True)),
     Column("version", Integer, nullable=False, server_default=text("1")),
+    # The newest revision that was frozen by publishing; null while there is none: then what counts is what there is.
+    Column("revision", Integer),
+    # Null: learners are moved to each new revision. Else they stay with the one of their enrolment, this at least.
+    Column("pinned_from", Integer),
+    # What a change of a lesson's content means to who had completed it; null: as the organisation has it.
+    Column("content_change", Text, CheckConstraint("content_change IN ('keep', 'reopen')", name="content_change")),
     Column("copied_from", Uuid),
     Column("created_by", Uuid, ForeignKey("members.user_id"), nullable=False),
     created_at(),
@@ -94,6 +100,10 @@ modules = Table(
     Column("title", Text, nullable=False),
     Column("description", Text, nullable=False, server_default=""),
     Column("position", Integer, nullable=False),
+    # When it opens (app/catalog/release.py); null: at once.
+    Column("rules", JSONB),
+    # How many of its required lessons make it done; null: all.
+    Column("requirement_count", Integer, CheckConstraint("requirement_count > 0", name="requirement_count")),
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("deleted_at", DateTime(timezone=True)),
     created_at(),
@@ -122,12 +132,25 @@ lessons = Table(
     Column(
         "completion",
         Text,
-        CheckConstraint("completion IN ('view', 'mark_done', 'video_coverage')", name="completion"),
+        CheckConstraint(
+            "completion IN ('view', 'mark_done', 'submit', 'min_score', 'min_time', 'video_coverage')",
+            name="completion",
+        ),
         nullable=False,
         server_default="mark_done",
     ),
     # Share of the lesson's videos that must have been watched, 0..1; only for video_coverage.
     Column("video_threshold", Numeric(4, 3), nullable=False, server_default=text("0.95")),
+    # Percent; only for min_score. Seconds on task; only for min_time.
+    Column("min_score", Numeric(5, 2), nullable=False, server_default=text("60")),
+    Column("min_seconds", Integer, nullable=False, server_default=text("60")),
+    # When it opens (app/catalog/release.py); null: with its module.
+    Column("rules", JSONB),
+    # Whether it must be judged who may do what here: it or its module has rules, or a revision completes it otherwise.
+    Column("gated", Boolean, nullable=False, server_default=text("false")),
+    # Counts the changes of its blocks, not of its title or place.
+    Column("content_version", Integer, nullable=False, server_default=text("1")),
+    Column("content_changed_at", DateTime(timezone=True)),
     Column("version", Integer, nullable=False, server_default=text("1")),
     Column("deleted_at", DateTime(timezone=True)),
     created_at(),

@@ -43,6 +43,7 @@ from app.db.statements import Statement
 from app.learning import rules
 from app.learning.reported import ReportedEvent
 from app.learning.rows import SavedPlace
+from app.learning.statements import LEARNING
 from app.learning.tables import enrollments, lesson_progress, progress_events
 
 _TIME = DateTime(timezone=True)
@@ -63,28 +64,35 @@ _given = (
 )
 # Each event looks its few rows up by key: a join would be planned for the hundred events that PostgreSQL guesses.
 _lesson = (
-    select(lessons.c.course_id, lessons.c.completion)
+    select(lessons.c.course_id, lessons.c.completion, lessons.c.gated)
     .join(modules, modules.c.id == lessons.c.module_id)
     .where(lessons.c.id == _given.c.lesson_id, lessons.c.deleted_at.is_(None), modules.c.deleted_at.is_(None))
     .limit(1)
     .lateral("lesson")
 )
 _before = (
-    select(lesson_progress.c.completed_at, lesson_progress.c.history)
+    select(
+        lesson_progress.c.started_at,
+        lesson_progress.c.completed_at,
+        lesson_progress.c.history,
+        lesson_progress.c.counts_from,
+    )
     .where(lesson_progress.c.enrollment_id == enrollments.c.id, lesson_progress.c.lesson_id == _given.c.lesson_id)
     .limit(1)
     .lateral("before")
 )
-# Where an event may be saved this way: nothing it says can complete the lesson, and there is room for it.
+_at = func.greatest(
+    enrollments.c.enrolled_at, func.least(_given.c.occurred_at, bindparam("latest", type_=_TIME)), type_=_TIME
+)
+# Where an event may be saved this way: the lesson is open, nothing the event says can complete it, it counts, and there
+# is room for it.
 _place = (
     select(
         _given.c.event_id,
         _given.c.lesson_id,
         _given.c.percent,
         _given.c.position,
-        func.greatest(
-            enrollments.c.enrolled_at, func.least(_given.c.occurred_at, bindparam("latest", type_=_TIME)), type_=_TIME
-        ).label("at"),
+        _at.label("at"),
         enrollments.c.id.label("enrollment_id"),
         enrollments.c.course_id,
     )
@@ -93,8 +101,12 @@ _place = (
     .join(enrollments, and_(enrollments.c.course_id == _lesson.c.course_id, enrollments.c.user_id == _USER))
     .outerjoin(_before, true())
     .where(
-        enrollments.c.status != "dropped",
-        or_(_lesson.c.completion == "mark_done", _before.c.completed_at.is_not(None)),
+        LEARNING,
+        or_(
+            and_(_lesson.c.completion == "mark_done", or_(~_lesson.c.gated, _before.c.started_at.is_not(None))),
+            _before.c.completed_at.is_not(None),
+        ),
+        or_(_before.c.counts_from.is_(None), _before.c.counts_from < _at),
         func.coalesce(_before.c.history, 0) < rules.MAX_HISTORY,
     )
     .order_by(enrollments.c.id)

@@ -42,6 +42,11 @@ class LessonProgressRow:
     watched: dict[str, list[list[float]]]
     started_at: datetime | None
     completed_at: datetime | None
+    basis: str | None
+    score: Decimal | None
+    seen_at: datetime | None
+    excused_at: datetime | None
+    counts_from: datetime | None
 
 
 @dataclass(slots=True, eq=False)
@@ -89,12 +94,15 @@ class CourseProgressRow:
 
 @dataclass(slots=True, eq=False)
 class LessonFacts:
-    """What decides how a lesson is completed."""
+    """What decides how a learner completes a lesson: as the revision has it that counts for them."""
 
     id: UUID
     course_id: UUID
     completion: str
     video_threshold: Decimal
+    min_score: Decimal
+    min_seconds: int
+    gated: bool
     is_public: bool
 
 
@@ -133,6 +141,7 @@ class StoredEvent:
     kind: str
     payload: dict[str, Any]
     occurred_at: datetime
+    created_at: datetime
 
 
 @dataclass(slots=True, eq=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -29,12 +28,11 @@ from app.learning.rows import (
     EnrollmentRow,
     LearnerLessonRow,
     LessonFacts,
-    LessonProgressRow,
     RatingRow,
     ResumeRow,
     ReviewRow,
-    StoredEvent,
 )
+from app.learning.settling import Place, lessons_of, settle
 from app.viewer import Action, Viewer
 
 BATCH = 500
@@ -50,10 +48,15 @@ class Outcome:
     message: str | None = None
 
 
+NEEDED = {"submit": "SUBMISSION_REQUIRED", "min_score": "SCORE_REQUIRED", "min_time": "TIME_REQUIRED"}
 REASONS = {
     "LESSON_NOT_FOUND": message("this lesson does not exist or is not available"),
     "NOT_ENROLLED": message("enrol in the course first"),
     "COVERAGE_REQUIRED": message("this lesson is completed by watching its videos"),
+    "SUBMISSION_REQUIRED": message("this lesson is completed by handing something in"),
+    "SCORE_REQUIRED": message("this lesson is completed by reaching its score"),
+    "TIME_REQUIRED": message("this lesson is completed by spending enough time on it"),
+    "LESSON_LOCKED": message("this lesson is not open yet; its lockReasons say why"),
     "IMPLAUSIBLE": message("these parts of the video cannot have been watched in that time"),
     "EVENT_ID_REUSED": message("this event's identifier was used for another lesson; make a new one for each event"),
     "HISTORY_FULL": message("too much was reported of this lesson; only its completion is still taken"),
@@ -222,17 +225,12 @@ class LearningService:
 
     async def _gather(self, tx: Tx, user_id: UUID, reported: Sequence[ReportedEvent]) -> _Batch:
         lesson_ids = list({event.lesson_id for event in reported})
-        facts = {row.id: row for row in await tx.all(sql.LESSON_FACTS, ids=lesson_ids)}
+        facts = {row.id: row for row in await tx.all(sql.LESSON_FACTS, ids=lesson_ids, user_id=user_id)}
         course_ids = list({row.course_id for row in facts.values()})
         live = await tx.all(sql.LIVE_FOR_UPDATE, user_id=user_id, ids=course_ids)
-        videos: dict[UUID, dict[str, int]] = defaultdict(dict)
-        for video in await tx.all(sql.VIDEOS, ids=lesson_ids):
-            videos[video.lesson_id][str(video.block_id)] = video.duration_seconds
+        lessons = await lessons_of(tx, list(facts.values()))
         known = await tx.all(sql.KNOWN_EVENTS, user_id=user_id, ids=[event.client_event_id for event in reported])
         sizes = await tx.all(sql.HISTORY, enrollment_ids=[row.id for row in live], ids=lesson_ids)
-        lessons = {
-            row.id: rules.Lesson(row.completion, row.video_threshold, videos.get(row.id, {})) for row in facts.values()
-        }
         return _Batch(
             user_id,
             self._clock(),
@@ -245,26 +243,7 @@ class LearningService:
 
     async def _apply(self, tx: Tx, batch: _Batch) -> None:
         await tx.execute_many(sql.ADD_EVENT, [batch.stored(event) for event in batch.accepted])
-        keys = {(batch.enrollment(event).id, event.lesson_id): event for event in batch.accepted}
-        ids = {"enrollment_ids": list({key[0] for key in keys}), "ids": list({key[1] for key in keys})}
-        events: dict[tuple[UUID, UUID], list[rules.Event]] = defaultdict(list)
-        for row in await tx.all(sql.STORED_EVENTS, **ids):
-            events[row.enrollment_id, row.lesson_id].append(event_of(row))
-        before = {(row.enrollment_id, row.lesson_id): progress_of_row(row) for row in await tx.all(sql.PROGRESS, **ids)}
-        rows = []
-        for key, sample in keys.items():
-            state = rules.progress_of(events[key], batch.lessons[key[1]], before.get(key))
-            rows.append(
-                {
-                    "enrollment_id": key[0], "lesson_id": key[1], "user_id": batch.user_id,
-                    "course_id": batch.enrollment(sample).course_id, "percent": state.percent,
-                    "position_seconds": state.position, "position_at": state.position_at,
-                    "position_event_id": state.position_event, "history": batch.history(key[1]),
-                    "watched": Jsonb(dict(state.watched)), "started_at": state.started_at,
-                    "completed_at": state.completed_at,
-                }
-            )  # fmt: skip
-        await tx.execute_many(sql.PUT_PROGRESS, rows)
+        await settle(tx, [batch.place(event) for event in batch.accepted], batch.lessons)
         await tx.execute_many(sql.ACTIVITY, batch.activity())
         await complete_finished(tx, [enrollment.id for enrollment in batch.touched()])
 
@@ -315,8 +294,8 @@ class _Batch:
             return "NOT_ENROLLED" if facts.is_public else "LESSON_NOT_FOUND"
         if not _is_sane(event):
             return "EVENT_INVALID"
-        if event.kind == rules.EventKind.COMPLETED and self.lessons[event.lesson_id].by_coverage:
-            return "COVERAGE_REQUIRED"
+        if event.kind == rules.EventKind.COMPLETED and (code := _not_by_saying(self.lessons[event.lesson_id])):
+            return code
         if not rules.is_plausible(self._clamped(event)):
             return "IMPLAUSIBLE"
         more = rules.LAST_WORDS if event.kind == rules.EventKind.COMPLETED and not event.ranges else 0
@@ -325,9 +304,10 @@ class _Batch:
     def _size_with(self, event: ReportedEvent) -> int:
         return self._sizes.get(event.lesson_id, 0) + 1 + len(event.ranges)
 
-    def history(self, lesson_id: UUID) -> int:
-        """How much is kept of a lesson, the accepted events included."""
-        return self._sizes.get(lesson_id, 0)
+    def place(self, event: ReportedEvent) -> Place:
+        """Where an accepted event happened."""
+        enrollment = self.enrollment(event)
+        return Place(enrollment.id, event.lesson_id, enrollment.course_id, self.user_id)
 
     def enrollment(self, event: ReportedEvent) -> EnrollmentRow:
         """The enrolment an accepted event belongs to."""
@@ -381,35 +361,12 @@ class _Batch:
         )  # fmt: skip
 
 
+def _not_by_saying(lesson: rules.Lesson) -> str | None:
+    """What a lesson needs that the learner cannot just say to have done."""
+    return "COVERAGE_REQUIRED" if lesson.by_coverage else NEEDED.get(lesson.completion)
+
+
 def _is_sane(event: ReportedEvent) -> bool:
     return rules.is_sane(event.percent, event.position, event.ranges) and (
         not event.ranges or event.block_id is not None
-    )
-
-
-def event_of(row: StoredEvent) -> rules.Event:
-    """A stored event as the rules see it."""
-    payload = row.payload
-    return rules.Event(
-        client_event_id=row.client_event_id,
-        kind=rules.EventKind(row.kind),
-        occurred_at=row.occurred_at,
-        percent=None if payload["percent"] is None else Decimal(payload["percent"]),
-        position=payload["position"],
-        block_id=payload["block_id"],
-        ranges=tuple((start, end) for start, end in payload["ranges"]),
-        span=None if payload["span"] is None else (payload["span"][0], payload["span"][1]),
-    )
-
-
-def progress_of_row(row: LessonProgressRow) -> rules.Progress:
-    """A stored state as the rules see it."""
-    return rules.Progress(
-        percent=row.percent,
-        position=float(row.position_seconds),
-        position_at=row.position_at,
-        position_event=row.position_event_id,
-        watched={block: [(start, end) for start, end in ranges] for block, ranges in row.watched.items()},
-        started_at=row.started_at,
-        completed_at=row.completed_at,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import (
@@ -27,6 +28,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.catalog.tables import courses, lesson_blocks, lessons, modules
 from app.db.statements import Statement
+from app.learning.revisions import COUNTED, FROZEN, IN_REVISION, in_revision
 from app.learning.rows import (
     CourseFacts,
     CourseProgressRow,
@@ -56,6 +58,8 @@ _ENROLLMENT = (
     *(enrollments.c[name] for name in EnrollmentRow.__dataclass_fields__ if name != "is_open"),
     OPEN.label("is_open"),
 )
+# Whoever is asked for, invited, waits, is suspended or gone writes no progress.
+LEARNING = or_(enrollments.c.status == "active", enrollments.c.status == "completed")
 _ALIVE = and_(lessons.c.deleted_at.is_(None), modules.c.deleted_at.is_(None))
 
 
@@ -63,13 +67,16 @@ def enrollment_select() -> Select[tuple[object, ...]]:
     return select(*_ENROLLMENT).join(courses, courses.c.id == enrollments.c.course_id)
 
 
+NOW = Statement(select(func.now()), datetime)  # the transaction's start, by the database's clock
 TITLES = Statement(select(courses.c.id, courses.c.title).where(courses.c.id == any_(_IDS)), CourseFacts)
 # P7: a required lesson there is, and none that is not done. P9: of two that complete the same enrolment at once, one
 # finds completed_at null. Lock the enrolments first, so that this sees what those who had them before have done.
 _REQUIRED = (
     select(lessons.c.id)
     .join(modules, modules.c.id == lessons.c.module_id)
-    .where(lessons.c.course_id == enrollments.c.course_id, lessons.c.is_required, _ALIVE)
+    .join(courses, courses.c.id == lessons.c.course_id)
+    .outerjoin(FROZEN, IN_REVISION)
+    .where(lessons.c.course_id == enrollments.c.course_id, COUNTED > 0, _ALIVE)
     .correlate(enrollments)
 )
 _IS_DONE = (
@@ -121,12 +128,14 @@ LESSON_FACTS = Statement(
     select(
         lessons.c.id,
         lessons.c.course_id,
-        lessons.c.completion,
-        lessons.c.video_threshold,
+        *(in_revision(name) for name in ("completion", "video_threshold", "min_score", "min_seconds")),
+        lessons.c.gated,
         OPEN.label("is_public"),
     )
     .join(modules, modules.c.id == lessons.c.module_id)
     .join(courses, courses.c.id == lessons.c.course_id)
+    .outerjoin(enrollments, and_(enrollments.c.course_id == courses.c.id, enrollments.c.user_id == _USER))
+    .outerjoin(FROZEN, IN_REVISION)
     .where(lessons.c.id == any_(_IDS), _ALIVE),
     LessonFacts,
 )
@@ -136,7 +145,7 @@ LIVE_FOR_UPDATE = Statement(
     .where(
         enrollments.c.user_id == _USER,
         enrollments.c.course_id == any_(_IDS),
-        enrollments.c.status != "dropped",
+        LEARNING,
     )
     .order_by(enrollments.c.id)
     .with_for_update(of=enrollments),
@@ -205,6 +214,11 @@ _STATE = {
         "started_at",
         "completed_at",
         "history",
+        "basis",
+        "score",
+        "seen_at",
+        "excused_at",
+        "counts_from",
     )
 }
 PUT_PROGRESS = Statement(
@@ -226,17 +240,20 @@ _MINE = and_(
     lesson_progress.c.user_id == _USER,
     lesson_progress.c.course_id == any_(_IDS),
 )
-_DONE = and_(lessons.c.is_required, lesson_progress.c.completed_at.is_not(None))
+_DONE = and_(COUNTED > 0, lesson_progress.c.completed_at.is_not(None))
 COURSE_PROGRESS = Statement(
     select(
         modules.c.course_id,
-        func.coalesce(func.sum(lessons.c.weight).filter(lessons.c.is_required), 0).label("total_weight"),
-        func.coalesce(func.sum(lessons.c.weight).filter(_DONE), 0).label("done_weight"),
-        func.count().filter(lessons.c.is_required).label("total_lessons"),
+        func.coalesce(func.sum(COUNTED), 0).label("total_weight"),
+        func.coalesce(func.sum(COUNTED).filter(_DONE), 0).label("done_weight"),
+        func.count().filter(COUNTED > 0).label("total_lessons"),
         func.count().filter(_DONE).label("completed_lessons"),
     )
     .select_from(modules)
+    .join(courses, courses.c.id == modules.c.course_id)
     .join(lessons, lessons.c.module_id == modules.c.id)
+    .outerjoin(enrollments, and_(enrollments.c.course_id == modules.c.course_id, enrollments.c.user_id == _USER))
+    .outerjoin(FROZEN, IN_REVISION)
     .outerjoin(lesson_progress, _MINE)
     .where(modules.c.course_id == any_(_IDS), _ALIVE)
     .group_by(modules.c.course_id),

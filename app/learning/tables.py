@@ -76,6 +76,15 @@ lesson_progress = Table(
     Column("watched", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
     Column("started_at", DateTime(timezone=True)),
     Column("completed_at", DateTime(timezone=True)),
+    # Why it is complete (rules.Basis); null in rows from before there were several reasons: by work.
+    Column("basis", Text, CheckConstraint("basis IN ('work', 'score', 'excused')", name="basis")),
+    # The latest score in percent; null without one.
+    Column("score", Numeric(5, 2)),
+    # When the learner last did more in it than go on from where they were; tells who has seen what its author changed.
+    Column("seen_at", DateTime(timezone=True)),
+    Column("excused_at", DateTime(timezone=True)),
+    # Only what happened after this counts: it was reset, or its author changed it and wants it done anew.
+    Column("counts_from", DateTime(timezone=True)),
     updated_at(),
     Index("ix_lesson_progress_user", "user_id", "course_id"),
 )

@@ -13,7 +13,9 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import URL, create_engine
 
+import app.catalog.revision_tables
 import app.catalog.tables
+import app.learning.progress_tables
 import app.learning.tables
 import app.tenancy.tables
 import app.work.tables  # noqa: F401 - the tables register themselves
