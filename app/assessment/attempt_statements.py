@@ -24,8 +24,18 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.assessment.attempt_rows import AnswerRow, AttemptRow, CurrentBody, Learner, Locked, Standing, Submitted, TimedAttempt
+from app.assessment.attempt_rows import (
+    AnswerRow,
+    AttemptRow,
+    CurrentBody,
+    Learner,
+    Locked,
+    Standing,
+    Submitted,
+    TimedAttempt,
+)
 from app.assessment.attempt_tables import attempt_answers, quiz_attempts, quiz_overrides, quizzes
 from app.assessment.question_tables import question_versions, questions
 from app.catalog.tables import course_instructors
@@ -33,6 +43,7 @@ from app.db.paging import Order, keyset
 from app.db.statements import Statement
 from app.identity.tables import members
 from app.learning.tables import enrollments
+from app.work.tables import job_items
 
 _ID = bindparam("id", type_=Uuid)
 _IDS = bindparam("ids", type_=ARRAY(Uuid))
@@ -110,8 +121,10 @@ MANY_FOR_UPDATE = Statement(
 
 # --- beginning
 
+# Two tabs arrive at once: one inserts, the other waits here and then finds the open attempt.
 ADD = Statement(
-    insert(quiz_attempts).values(
+    upsert(quiz_attempts)
+    .values(
         {
             "state": "in_progress",
             "started_at": func.now(),
@@ -123,8 +136,10 @@ ADD = Statement(
                 )
             },
         }
-    ),
-    int,
+    )
+    .on_conflict_do_nothing()
+    .returning(quiz_attempts.c.id),
+    UUID,
 )  # fmt: skip
 ADD_ANSWER = Statement(
     insert(attempt_answers).values(
@@ -358,6 +373,14 @@ CURRENT_BODIES = Statement(
     )
     .where(questions.c.id == any_(_IDS)),
     CurrentBody,
+)
+
+ITEM_RESULTS = Statement(
+    select(job_items.c.result)
+    .where(job_items.c.job_id == _ID, job_items.c.result.is_not(None))
+    .order_by(job_items.c.number)
+    .limit(20_000),
+    dict,
 )
 
 # --- reading

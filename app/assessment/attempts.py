@@ -126,7 +126,7 @@ class AttemptService:
         ends_at = deadline(place.now, limit=limit, extra=timedelta(minutes=place.extra_minutes), close_at=close_at)
         due = next_sweep(place.now, ends_at, quiz.timing)
         attempt_id = new_id()
-        await tx.execute(
+        added = await tx.scalar(
             sql.ADD,
             id=attempt_id,
             quiz_id=quiz.id,
@@ -139,6 +139,8 @@ class AttemptService:
             due_for_sweep_at=due,
             possible=sum((row["points"] for row in asked), Decimal(0)),
         )
+        if added is None:
+            return await tx.one(sql.OPEN_OF, "attempt", quiz_id=quiz.id, user_id=user_id, is_preview=is_preview)
         await tx.execute_many(sql.ADD_ANSWER, [{**row, "attempt_id": attempt_id} for row in asked])
         if due is not None:
             await wake_at(tx, due)
@@ -248,14 +250,10 @@ class AttemptService:
             if ending.takes_answers:
                 await self._take(tx, attempt_id, by_slot, given)
             [quiz] = await tx.all(quiz_statements.ANY_QUIZZES, ids=[attempt.quiz_id])
-            await submit_locked(
-                tx, quiz, attempt, rows, ending, now=attempt.now, is_auto=not ending.takes_answers
-            )
+            await submit_locked(tx, quiz, attempt, rows, ending, now=attempt.now, is_auto=not ending.takes_answers)
             return (await tx.all(sql.BY_ID, ids=[attempt_id]))[0]
 
-    async def _take(
-        self, tx: Tx, attempt_id: UUID, rows: dict[int, AnswerRow], given: Sequence[GivenAnswer]
-    ) -> None:
+    async def _take(self, tx: Tx, attempt_id: UUID, rows: dict[int, AnswerRow], given: Sequence[GivenAnswer]) -> None:
         """What is sent with the submission counts if nothing later was saved; an answer that is none refuses it."""
         outcomes = [self._judge(rows[answer.slot], answer) for answer in given]
         problems = [

@@ -95,3 +95,8 @@ def next_sweep(at: datetime, ends_at: datetime | None, timing: Timing) -> dateti
         waits = timedelta(0) if at <= ends_at else timing.grace_period + timing.network_grace
         return ends_at + waits + MOMENT
     return ends_at + timing.network_grace + MOMENT
+
+
+def reopened_too_late(ends_at: datetime | None) -> Ending:
+    """What a reopened attempt amounts to whose time was up long ago."""
+    return Ending("submitted", takes_answers=False, finished_at=ends_at)

@@ -49,7 +49,7 @@ def draw(
         return False
 
     waiting = [number for number in range(len(places)) if not place(number, False, set())]
-    if not all([place(number, True, set()) for number in waiting]):
+    if not all(place(number, True, set()) for number in waiting):
         return None
     drawn: dict[UUID, list[UUID]] = {pool.key: [] for pool in pools}
     for question, number in sorted(holder.items(), key=lambda held: held[1]):

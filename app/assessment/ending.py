@@ -26,16 +26,21 @@ async def lock_learners(tx: Tx, course_id: UUID, user_ids: Sequence[UUID]) -> No
 
 
 async def submit_locked(
-    tx: Tx, quiz: QuizRow, attempt: AttemptRow, answers: Sequence[AnswerRow], ending: Ending, *, now: datetime, is_auto: bool
+    tx: Tx,
+    quiz: QuizRow,
+    attempt: AttemptRow,
+    answers: Sequence[AnswerRow],
+    ending: Ending,
+    *,
+    now: datetime,
+    is_auto: bool,
 ) -> bool:
     """Submit and grade a locked attempt with what was answered; False when it had ended already.
 
     The learner's enrolment is locked too. A preview is graded like any other and told to nobody (Q16).
     """
     locale = locale_of(attempt)
-    grades = [
-        mark_params(row, mark(row.body, row.answer, row.points, locale), row.question_version) for row in answers
-    ]
+    grades = [mark_params(row, mark(row.body, row.answer, row.points, locale), row.question_version) for row in answers]
     [place] = await tx.all(quiz_statements.PLACES, ids=[quiz.id], user_id=attempt.user_id)
     total = worth(answers, attempt.possible, ending.finished_at, quiz.late_policy(place.due_at))
     closed = await tx.scalar(
@@ -56,7 +61,7 @@ async def submit_locked(
     if not attempt.is_preview:
         at = ending.finished_at or now
         await tell_submission(tx, quiz, attempt.user_id, at)
-        await keep_score(tx, quiz, attempt.user_id, at=now, cause="attempt")
+        await keep_score(tx, quiz, attempt.user_id, cause="attempt")
         await publish(
             tx,
             SUBMITTED,

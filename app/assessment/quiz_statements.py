@@ -11,7 +11,6 @@ from sqlalchemy import (
     ColumnElement,
     Integer,
     Select,
-    Text,
     Uuid,
     and_,
     any_,
@@ -97,7 +96,9 @@ QUIZ_FOR_UPDATE = Statement(
     select(*QUIZ_COLUMNS).where(quizzes.c.id == _ID, _ALIVE).with_for_update(of=quizzes, key_share=True), QuizRow
 )
 COURSE_IS_OPEN = Statement(
-    select(courses.c.id).where(courses.c.id == _ID, courses.c.published_at.is_not(None), courses.c.deleted_at.is_(None)),
+    select(courses.c.id).where(
+        courses.c.id == _ID, courses.c.published_at.is_not(None), courses.c.deleted_at.is_(None)
+    ),
     UUID,
 )
 TEACHES = Statement(
@@ -128,11 +129,11 @@ PUBLISH = Statement(
     int,
 )
 DELETE = Statement(update(quizzes).where(quizzes.c.id == _ID).values(deleted_at=func.now(), updated_at=func.now()), int)
-COUNT_IN_COURSE = Statement(
-    select(func.count()).select_from(quizzes).where(quizzes.c.course_id == _ID, _ALIVE), int
-)
+COUNT_IN_COURSE = Statement(select(func.count()).select_from(quizzes).where(quizzes.c.course_id == _ID, _ALIVE), int)
 
 CLOCK = Statement(select(func.now().label("now")), datetime)
+# Not when the transaction began: asked once the learner's lock is there, it orders what happened to the score.
+MOMENT = Statement(select(func.clock_timestamp().label("moment")), datetime)
 
 # --- what it asks
 
@@ -273,11 +274,11 @@ PLACES = Statement(
         func.coalesce(quiz_overrides.c.open_at, quizzes.c.open_at).label("open_at"),
         func.coalesce(quiz_overrides.c.close_at, quizzes.c.close_at).label("close_at"),
         func.coalesce(quiz_overrides.c.due_at, quizzes.c.due_at).label("due_at"),
-        select(func.count())
-        .where(_mine, quiz_attempts.c.is_preview.is_(False))
+        select(func.count()).where(_mine, quiz_attempts.c.is_preview.is_(False)).scalar_subquery().label("used"),
+        select(func.coalesce(func.max(quiz_attempts.c.attempt_no), 0))
+        .where(_mine)
         .scalar_subquery()
-        .label("used"),
-        select(func.coalesce(func.max(quiz_attempts.c.attempt_no), 0)).where(_mine).scalar_subquery().label("last_number"),
+        .label("last_number"),
         select(quiz_attempts.c.id)
         .where(
             _mine,

@@ -126,7 +126,9 @@ class QuizService:
             await self._lock_learners(tx, quiz_id, given)
             before = await own_quiz(tx, self.viewer, quiz_id, expected_version)
             check = Checks()
-            fields = quiz_rules.quiz_fields(check, {name: given.get(name, getattr(before, name)) for name in sql.FIELDS})
+            fields = quiz_rules.quiz_fields(
+                check, {name: given.get(name, getattr(before, name)) for name in sql.FIELDS}
+            )
             check.done()
             if fields["lesson_id"] != before.lesson_id:
                 await self._check_lesson(tx, before.course_id, fields["lesson_id"])
@@ -135,7 +137,7 @@ class QuizService:
             await move_deadlines(tx, quiz)
             if any(fields[name] != getattr(before, name) for name in OF_SCORES):
                 for learner in await tx.all(attempt_statements.LEARNERS, quiz_id=quiz_id):
-                    await keep_score(tx, quiz, learner.user_id, at=quiz.updated_at, cause="settings")
+                    await keep_score(tx, quiz, learner.user_id, cause="settings")
             return quiz
 
     async def _lock_learners(self, tx: Tx, quiz_id: UUID, given: Mapping[str, Any]) -> None:

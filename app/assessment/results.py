@@ -78,11 +78,6 @@ class ResultService:
         async with self.db.read() as tx:
             return await tx.all(quiz_statements.ANY_QUIZZES, ids=ids)
 
-    async def teaches_by_course(self, ids: list[UUID]) -> dict[UUID, bool]:
-        """Which of these courses the viewer may change."""
-        async with self.db.read() as tx:
-            return {course_id: await teaches(tx, self.viewer, course_id) for course_id in ids}
-
     async def see_results(self, attempt_id: UUID) -> AttemptRow:
         """Look at results that are shown once, and so use it up.
 

@@ -24,9 +24,7 @@ def result_of(quiz: QuizRow, user_id: UUID, attempts: Sequence[Submitted], at: d
     """The score that counts of these submitted attempts; None without any."""
     if not attempts:
         return None
-    found = keep(
-        Kept(quiz.kept_score), [Scored(row.id, row.attempt_no, row.score, row.possible) for row in attempts]
-    )
+    found = keep(Kept(quiz.kept_score), [Scored(row.id, row.attempt_no, row.score, row.possible) for row in attempts])
     percent = found.percent
     is_passed = None if percent is None or quiz.pass_percent is None else percent >= quiz.pass_percent
     return ScoreRow(
@@ -35,12 +33,13 @@ def result_of(quiz: QuizRow, user_id: UUID, attempts: Sequence[Submitted], at: d
     )  # fmt: skip
 
 
-async def keep_score(tx: Tx, quiz: QuizRow, user_id: UUID, *, at: datetime, cause: str) -> ScoreRow | None:
+async def keep_score(tx: Tx, quiz: QuizRow, user_id: UUID, *, cause: str) -> ScoreRow | None:
     """Write a learner's kept score anew from their attempts, and tell who has to know when it is another one.
 
     The caller has locked the learner's enrolment, so that two of their attempts cannot both be the last to write.
     ``cause``: "attempt", "manual", "regrade", "settings" or "reopened".
     """
+    at = await tx.one(quiz_statements.MOMENT)
     before = await tx.one_or_none(quiz_statements.SCORE, quiz_id=quiz.id, user_id=user_id)
     after = result_of(quiz, user_id, await tx.all(sql.SUBMITTED, quiz_id=quiz.id, user_id=user_id), at)
     if after is None:

@@ -106,6 +106,7 @@ def upgrade() -> None:
         sa.Column("course_id", sa.Uuid(), nullable=False),
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("attempt_no", sa.Integer(), nullable=False),
+        sa.Column("locale", sa.Text(), nullable=False),
         sa.Column("is_preview", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
@@ -150,7 +151,7 @@ def upgrade() -> None:
     op.create_index(
         "uq_quiz_attempts_open",
         "quiz_attempts",
-        ["quiz_id", "user_id"],
+        ["quiz_id", "user_id", "is_preview"],
         unique=True,
         postgresql_where=sa.text("state IN ('in_progress', 'overdue')"),
     )
