@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
+from app.assessment.regrade import RegradeHandler
+from app.assessment.sweeping import end_overdue
 from app.catalog.service import LESS_TO_DO
 from app.db.outbox import Event
 from app.db.transaction import Tx
@@ -30,10 +32,10 @@ EVENTS: Mapping[str, tuple[Reaction, ...]] = {
 
 # Called for a tenant at least every two minutes, and when a timer (app.work.timers) asks for it. Each does a bounded
 # number of things that are due and returns whether there may be more.
-TICKS: tuple[Tick, ...] = ()
+TICKS: tuple[Tick, ...] = (end_overdue,)
 
 # What does the items of long work.
-HANDLERS: tuple[Handler, ...] = ()
+HANDLERS: tuple[Handler, ...] = (RegradeHandler(),)
 
 # Events that are told to the person of their payload's ``user_id`` by the mail of the same name.
 MAILED = frozenset({"enrolled", "course_completed"})

@@ -16,17 +16,21 @@ from strawberry.schema.config import StrawberryConfig
 from app.settings import Settings
 from app.viewer import Action
 from schema import errors, identity, ids
+from schema.attempts import Attempt, AttemptMutation, AttemptQuery
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.context import Info
 from schema.documents import Documents, remember
 from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
+from schema.grading import GradingMutation
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
 from schema.platform import PlatformSchema
+from schema.quiz_authoring import QuizAuthoringMutation
+from schema.quizzes import Quiz, QuizQuery
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
@@ -69,12 +73,18 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.JOB:
             job = await context.jobs_by_id.load(key)
             return None if job is None else Job(row=job)
+        case ids.QUIZ:
+            quiz = await context.quizzes_by_id.load(key)
+            return None if quiz is None else Quiz(row=quiz)
+        case ids.ATTEMPT:
+            attempt = await context.results.attempt(key)
+            return None if attempt is None else Attempt(row=attempt)
         case _:
             return None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, QuizQuery, AttemptQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -93,7 +103,17 @@ class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQue
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation, WorkMutation):
+class Mutation(
+    IdentityMutation,
+    AuthoringMutation,
+    EnrollmentMutation,
+    LearningMutation,
+    ReviewMutation,
+    WorkMutation,
+    QuizAuthoringMutation,
+    AttemptMutation,
+    GradingMutation,
+):
     pass
 
 

@@ -24,6 +24,7 @@ from schema.scalars import DateTime, Decimal
 if TYPE_CHECKING:
     from schema.enrollment import Enrollment
     from schema.learning import CourseProgress, LessonProgress
+    from schema.quizzes import Quiz
     from schema.reviews import Review
 
 NOT_ENROLLED = message("enrol in the course first")
@@ -272,6 +273,13 @@ class Lesson(Node):
             return []
         return [BLOCKS[row.kind](row=row) for row in await info.context.blocks_by_lesson.load(self.row.id)]
 
+    @batch(in_turn=True, description="Its quizzes, the oldest first.")
+    async def quizzes(
+        lessons: list[Lesson], info: Info
+    ) -> list[list[Annotated[Quiz, strawberry.lazy("schema.quizzes")]]]:
+        lists = await info.context.quizzes_by_lesson.all([lesson.row.id for lesson in lessons])
+        return [shown(import_module("schema.quizzes").Quiz, rows) for rows in lists]
+
     @batch(in_turn=True, description="What the person who asks has done in it.")
     async def my_progress(
         lessons: list[Lesson], info: Info
@@ -375,6 +383,13 @@ class Course(Node):
     async def modules(courses: list[Course], info: Info) -> list[list[Module]]:
         lists = await info.context.modules_by_course.all([course.row.id for course in courses])
         return [shown(Module, rows) for rows in lists]
+
+    @batch(in_turn=True, description="Its quizzes, those of its lessons too, the oldest first.")
+    async def quizzes(
+        courses: list[Course], info: Info
+    ) -> list[list[Annotated[Quiz, strawberry.lazy("schema.quizzes")]]]:
+        lists = await info.context.quizzes_by_course.all([course.row.id for course in courses])
+        return [shown(import_module("schema.quizzes").Quiz, rows) for rows in lists]
 
     @batch(in_turn=True, description="How many lessons it has.")
     async def lesson_count(courses: list[Course], info: Info) -> list[int]:

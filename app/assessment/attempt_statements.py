@@ -386,6 +386,13 @@ ITEM_RESULTS = Statement(
 # --- reading
 
 BY_ID = Statement(select(*ATTEMPT).where(quiz_attempts.c.id == any_(_IDS)), AttemptRow)
+MY_ATTEMPTS_BY_QUIZ = Statement(
+    select(*ATTEMPT)
+    .where(quiz_attempts.c.quiz_id == any_(_IDS), quiz_attempts.c.user_id == _USER)
+    .order_by(quiz_attempts.c.quiz_id, quiz_attempts.c.attempt_no, quiz_attempts.c.id)
+    .limit(100 * 100),
+    AttemptRow,
+)
 SEE_RESULTS = Statement(
     update(quiz_attempts)
     .where(quiz_attempts.c.id == _ID, quiz_attempts.c.results_seen_at.is_(None))

@@ -23,7 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from app.db.metadata import TENANT
 from app.db.tables import created_at, updated_at
 
-POINTS = Numeric(10, 4)
+POINTS = Numeric(12, 5)
 PERCENT = Numeric(5, 2)
 
 quizzes = Table(
@@ -219,7 +219,7 @@ attempt_answers = Table(
     # What a grader adds to it (or takes): kept when it is graded anew.
     Column("manual_delta", POINTS),
     Column("needs_manual", Boolean, nullable=False, server_default=text("false")),
-    Column("fraction", Numeric(9, 6)),
+    Column("fraction", Numeric(10, 7)),
     Column("parts", JSONB),
     # The version of the question that it was graded by.
     Column("graded_version", Integer),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -29,7 +29,7 @@ from app.db.ids import new_id
 from app.db.transaction import Tx
 from app.errors import Conflict, FieldProblem, Invalid, NotFound
 from app.i18n import DEFAULT_LOCALE, Locale
-from app.identity.validators import Checks, line
+from app.identity.validators import Checks, InvalidValue, line
 from app.viewer import Action, Viewer
 from app.work.timers import wake_at
 
@@ -51,7 +51,16 @@ class Saved:
     status: str
     code: str | None = None
     message: str | None = None
-    params: dict[str, object] | None = None
+    params: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """The same with what is to be kept."""
+
+    saved: Saved
+    revision: int
+    answer: Any = None
 
 
 def closed() -> Conflict:
@@ -183,36 +192,24 @@ class AttemptService:
                 raise Conflict("the time is up; what was saved before counts", code="TIME_IS_UP")
             rows = {row.slot: row for row in await tx.all(sql.ANSWERS, ids=[attempt_id])}
             check_slots(given, rows.keys())
-            outcomes = [self._judge(rows[answer.slot], answer) for answer in given]
-            await self._write(tx, attempt_id, given, outcomes)
-            return attempt, outcomes
+            return attempt, await self._write(tx, attempt_id, [judge(rows[answer.slot], answer) for answer in given])
 
-    def _judge(self, row: AnswerRow, answer: GivenAnswer) -> Saved:
-        if answer.revision <= row.revision:
-            return Saved(answer.slot, "IGNORED")
-        try:
-            if answer.raw is not None:
-                answering.parse(bodies.load(row.body), answer.raw)
-        except Invalid as refusal:
-            problem = refusal.fields[0]
-            return Saved(answer.slot, "REJECTED", problem.code, problem.message, problem.params)
-        return Saved(answer.slot, "SAVED")
-
-    async def _write(self, tx: Tx, attempt_id: UUID, given: Sequence[GivenAnswer], outcomes: Sequence[Saved]) -> None:
-        taken = {outcome.slot for outcome in outcomes if outcome.status == "SAVED"}
+    async def _write(self, tx: Tx, attempt_id: UUID, judged: Sequence[Judged]) -> list[Saved]:
+        """Keep what is to be kept, in the order of the questions: two saves must not wait for each other."""
+        taken = sorted((item for item in judged if item.saved.status == "SAVED"), key=lambda item: item.saved.slot)
         await tx.execute_many(
             sql.SAVE,
             [
                 {
                     "id": attempt_id,
-                    "number": answer.slot,
-                    "revision": answer.revision,
-                    "answer": None if answer.raw is None else Jsonb(answer.raw),
+                    "number": item.saved.slot,
+                    "revision": item.revision,
+                    "answer": None if item.answer is None else Jsonb(item.answer),
                 }
-                for answer in given
-                if answer.slot in taken
+                for item in taken
             ],
         )
+        return [item.saved for item in judged]
 
     async def _own_locked(self, tx: Tx, attempt_id: UUID, user_id: UUID) -> TimedAttempt:
         attempt = await tx.one(sql.FOR_UPDATE, "attempt", id=attempt_id)
@@ -241,7 +238,7 @@ class AttemptService:
             by_slot = {row.slot: row for row in rows}
             check_slots(given, by_slot.keys())
             if not attempt.is_open:
-                if attempt.state == "abandoned" or any(by_slot[answer.slot].answer != answer.raw for answer in given):
+                if attempt.state == "abandoned" or any(is_other(by_slot[answer.slot], answer) for answer in given):
                     raise closed()
                 return attempt
             ending = submitted(attempt.now, attempt.deadline_at, attempt.timing)
@@ -255,18 +252,18 @@ class AttemptService:
 
     async def _take(self, tx: Tx, attempt_id: UUID, rows: dict[int, AnswerRow], given: Sequence[GivenAnswer]) -> None:
         """What is sent with the submission counts if nothing later was saved; an answer that is none refuses it."""
-        outcomes = [self._judge(rows[answer.slot], answer) for answer in given]
+        judged = [judge(rows[answer.slot], answer) for answer in given]
         problems = [
-            FieldProblem(f"input.answers.{index}", item.message or "", item.code or "", item.params or {})
-            for index, item in enumerate(outcomes)
-            if item.status == "REJECTED"
+            FieldProblem(f"input.answers.{index}", item.saved.message, item.saved.code, dict(item.saved.params or {}))
+            for index, item in enumerate(judged)
+            if item.saved.message is not None and item.saved.code is not None
         ]
         if problems:
             raise Invalid(fields=problems)
-        await self._write(tx, attempt_id, given, outcomes)
-        for answer, outcome in zip(given, outcomes, strict=True):
-            if outcome.status == "SAVED":
-                rows[answer.slot].answer = answer.raw
+        await self._write(tx, attempt_id, judged)
+        for item in judged:
+            if item.saved.status == "SAVED":
+                rows[item.saved.slot].answer = item.answer
 
     async def check_answer(self, attempt_id: UUID, slot: int, raw: Any) -> Mark:
         """What an answer would be worth, without keeping it, where the quiz allows that.
@@ -283,8 +280,34 @@ class AttemptService:
             row = next((row for row in await tx.all(sql.ANSWERS, ids=[attempt_id]) if row.slot == slot), None)
             if row is None:
                 raise NotFound("question")
-            answering.parse(bodies.load(row.body), raw)
+            check = Checks()
+            check("input.answer", parsed, row, raw=raw)
+            check.done()
             return mark(row.body, raw, row.points, locale_of(attempt))
+
+
+def parsed(row: AnswerRow, raw: Any) -> Any:
+    """An answer as it is kept. Raises InvalidValue when it is none of this question."""
+    return answering.dump(answering.parse(bodies.load(row.body), raw))
+
+
+def judge(row: AnswerRow, answer: GivenAnswer) -> Judged:
+    """What becomes of an answer that is sent while the attempt goes on."""
+    if answer.revision <= row.revision:
+        return Judged(Saved(answer.slot, "IGNORED"), answer.revision)
+    try:
+        return Judged(Saved(answer.slot, "SAVED"), answer.revision, parsed(row, answer.raw))
+    except InvalidValue as problem:
+        refused = Saved(answer.slot, "REJECTED", problem.code, problem.message, problem.params)
+        return Judged(refused, answer.revision)
+
+
+def is_other(row: AnswerRow, answer: GivenAnswer) -> bool:
+    """Whether an answer is another one than the one that counts."""
+    try:
+        return bool(parsed(row, answer.raw) != row.answer)
+    except InvalidValue:
+        return True
 
 
 def check_place(quiz: QuizRow, place: PlaceRow) -> None:

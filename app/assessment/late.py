@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 HUNDRED = Decimal(100)
-_FINEST = Decimal("0.0001")
+_FINEST = Decimal("0.00001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ NONE = LatePolicy()
 
 
 def deducted(policy: LatePolicy, *, score: Decimal, possible: Decimal, finished_at: datetime) -> Decimal:
-    """The points to take off; to four places, half up, and never more than there are.
+    """The points to take off; to five places, half up, and never more than there are.
 
     As Canvas has it: n begun intervals take possible * min(percent * n, max(score in percent - floor, 0)) / 100.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,8 +13,8 @@ from psycopg.types.json import Jsonb
 from app.assessment import answers, bodies, grading
 from app.assessment.attempt_rows import AnswerRow, AttemptRow
 from app.assessment.late import LatePolicy, deducted
-from app.errors import Invalid
 from app.i18n import Locale
+from app.identity.validators import InvalidValue
 
 ZERO = Decimal(0)
 
@@ -48,10 +48,11 @@ def mark(body: Any, raw: Any, points: Decimal, locale: Locale) -> Mark:
     question = bodies.load(body)
     try:
         answer = None if raw is None else answers.parse(question, raw)
-    except Invalid:
+    except InvalidValue:
         answer = None
     graded = grading.grade(question, answer, points, locale=locale)
-    return Mark(graded.points, graded.fraction, graded.needs_manual, list(grading.dump_parts(graded)))
+    parts = [{**asdict(part), "share": str(part.share)} for part in graded.parts]
+    return Mark(graded.points, graded.fraction, graded.needs_manual, parts)
 
 
 def mark_params(row: AnswerRow, made: Mark, version: int) -> dict[str, Any]:

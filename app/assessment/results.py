@@ -42,6 +42,11 @@ class ResultService:
         """How many attempts the viewer has made."""
         return await self._count({**filters, "user_id": self.viewer.require(Action.READ_SELF)})
 
+    async def my_attempts_by_quiz(self, ids: list[UUID]) -> list[AttemptRow]:
+        """The viewer's attempts at these quizzes, the first one first."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.MY_ATTEMPTS_BY_QUIZ, ids=ids, user_id=self.viewer.user_id)
+
     async def attempts(self, page: PageRequest, filters: Mapping[str, Any]) -> Page[AttemptRow]:
         """A page of learners' attempts: any for an administrator, in one's own courses for an instructor."""
         return await self._page(page, self._everybodys(filters))
