@@ -13,6 +13,7 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import URL, create_engine
 
+import app.assessment.question_tables
 import app.catalog.tables
 import app.learning.tables
 import app.tenancy.tables
