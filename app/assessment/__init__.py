@@ -1,1 +1,1 @@
-"""Questions, quizzes, attempts and what they are worth."""
+"""Questions, quizzes and what learners answer."""

@@ -166,7 +166,7 @@ class AttemptService:
             {
                 "question_id": item.question_id,
                 "question_version": item.version,
-                "points": slot.points,
+                "points": slot.points if item.kind != bodies.TextOnly.kind else Decimal(0),
                 "seed": f"{seed}:{item.question_id}" if quiz.shuffle_options else "",
             }
             for slot, item in found

@@ -107,6 +107,7 @@ class Asked:
     slot_id: UUID
     question_id: UUID
     version: int
+    kind: str
     was_seen: bool
 
 

@@ -189,6 +189,7 @@ ASKED = Statement(
         quiz_slots.c.id.label("slot_id"),
         questions.c.id.label("question_id"),
         questions.c.version,
+        questions.c.kind,
         _was_seen.label("was_seen"),
     )
     .select_from(quiz_slots)
@@ -201,6 +202,7 @@ ASKED = Statement(
                 quiz_slots.c.question_id.is_(None),
                 questions.c.course_id == quizzes.c.course_id,
                 questions.c.deleted_at.is_(None),
+                questions.c.status == "ready",
                 questions.c.tags.contains(quiz_slots.c.tags),
                 or_(
                     quiz_slots.c.category.is_(None),
