@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    null,
     or_,
     select,
     update,
@@ -206,7 +207,7 @@ CLOSE = Statement(
         penalty=bindparam("penalty", type_=Numeric),
         score=bindparam("score", type_=Numeric, required=True),
         graded_at=bindparam("graded_at", type_=DateTime(timezone=True), required=True),
-        due_for_sweep_at=None,
+        due_for_sweep_at=null(),
         version=_VERSION,
         updated_at=func.now(),
     )
@@ -216,7 +217,7 @@ CLOSE = Statement(
 ABANDON = Statement(
     update(quiz_attempts)
     .where(quiz_attempts.c.id == _ID, IS_OPEN)
-    .values(state="abandoned", due_for_sweep_at=None, version=_VERSION, updated_at=func.now())
+    .values(state="abandoned", due_for_sweep_at=null(), version=_VERSION, updated_at=func.now())
     .returning(quiz_attempts.c.id),
     UUID,
 )

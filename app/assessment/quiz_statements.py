@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -75,14 +76,28 @@ def _visible(query: Select[Any], scope: str) -> Select[Any]:
             return query.where(shown)
 
 
-def _quizzes(scope: str, key: ColumnElement[Any]) -> Statement[QuizRow]:
-    query = _visible(select(*QUIZ_COLUMNS), scope).where(key == any_(_IDS))
+def _seen(scope: str, condition: ColumnElement[bool]) -> Statement[QuizRow]:
+    query = _visible(select(*QUIZ_COLUMNS), scope).where(condition)
     return Statement(query.order_by(quizzes.c.created_at, quizzes.c.id).limit(100 * 200), QuizRow)
 
 
-QUIZZES_BY_ID = {scope: _quizzes(scope, quizzes.c.id) for scope in ("all", "own", "published")}
-QUIZZES_BY_COURSE = {scope: _quizzes(scope, quizzes.c.course_id) for scope in ("all", "own", "published")}
-QUIZZES_BY_LESSON = {scope: _quizzes(scope, quizzes.c.lesson_id) for scope in ("all", "own", "published")}
+@lru_cache(maxsize=8)
+def quizzes_by_id(scope: str) -> Statement[QuizRow]:
+    """Quizzes by id, as far as they are visible."""
+    return _seen(scope, quizzes.c.id == any_(_IDS))
+
+
+@lru_cache(maxsize=8)
+def quizzes_by_course(scope: str) -> Statement[QuizRow]:
+    """The quizzes of courses, as far as they are visible."""
+    return _seen(scope, quizzes.c.course_id == any_(_IDS))
+
+
+@lru_cache(maxsize=8)
+def quizzes_by_lesson(scope: str) -> Statement[QuizRow]:
+    """The quizzes of lessons, as far as they are visible."""
+    return _seen(scope, quizzes.c.lesson_id == any_(_IDS))
+
 
 # --- writing
 

@@ -46,19 +46,19 @@ class QuizService:
         """The quizzes among these that the viewer sees."""
         scope, who = self._who()
         async with self.db.read() as tx:
-            return await tx.all(sql.QUIZZES_BY_ID[scope], ids=ids, **who)
+            return await tx.all(sql.quizzes_by_id(scope), ids=ids, **who)
 
     async def quizzes_by_course(self, ids: list[UUID]) -> list[QuizRow]:
         """The quizzes of these courses that the viewer sees, the oldest first."""
         scope, who = self._who()
         async with self.db.read() as tx:
-            return await tx.all(sql.QUIZZES_BY_COURSE[scope], ids=ids, **who)
+            return await tx.all(sql.quizzes_by_course(scope), ids=ids, **who)
 
     async def quizzes_by_lesson(self, ids: list[UUID]) -> list[QuizRow]:
         """The quizzes of these lessons that the viewer sees, the oldest first."""
         scope, who = self._who()
         async with self.db.read() as tx:
-            return await tx.all(sql.QUIZZES_BY_LESSON[scope], ids=ids, **who)
+            return await tx.all(sql.quizzes_by_lesson(scope), ids=ids, **who)
 
     async def slots_by_quiz(self, ids: list[UUID]) -> list[SlotRow]:
         """What these quizzes ask, in order; for those who teach them."""

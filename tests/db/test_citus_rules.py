@@ -22,6 +22,7 @@ import pytest
 from sqlalchemy import true
 
 import app
+from app.assessment import attempt_statements as attempts
 from app.catalog import statements as catalog
 from app.db.migrations import BASE, head, render
 from app.db.prepare import EXTENSIONS, TEXT_SEARCH
@@ -48,6 +49,7 @@ FILTERS = {
     enrolling: tuple(enrolling._FILTERS),
     identity: ("search", "role", "status"),
     work: tuple(work._FILTERS),
+    attempts: tuple(attempts.FILTERS),
 }
 ORDERS = {catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}
 
