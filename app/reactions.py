@@ -38,4 +38,4 @@ TICKS: tuple[Tick, ...] = (end_overdue,)
 HANDLERS: tuple[Handler, ...] = (RegradeHandler(),)
 
 # Events that are told to the person of their payload's ``user_id`` by the mail of the same name.
-MAILED = frozenset({"enrolled", "course_completed"})
+MAILED = frozenset({"enrolled", "course_completed", REGRADED})

@@ -38,6 +38,10 @@ QUERIES: dict[str, tuple[frozenset[Any], str]] = {
     "job": (KNOWN, f"job(id: {ID}) {{ id }}"),
     "jobs": (AUTHORS, "jobs { totalCount }"),
     "progress": (KNOWN, f"progress(courseId: {ID}) {{ percent }}"),
+    "quiz": (KNOWN, f"quiz(id: {ID}) {{ id }}"),
+    "attempt": (KNOWN, f"attempt(id: {ID}) {{ id }}"),
+    "myAttempts": (KNOWN, "myAttempts { totalCount }"),
+    "attempts": (AUTHORS, "attempts { totalCount }"),
 }
 EVENT = f'{{clientEventId: "{uuid4()}", lessonId: {ID}, kind: VIEWED, occurredAt: "2026-01-01T00:00:00Z"}}'
 MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
@@ -77,6 +81,21 @@ MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
     "reviewCourse": (LEARNERS, f"{{courseId: {ID}, rating: 3}}"),
     "deleteReview": (LEARNERS, f"{{courseId: {ID}}}"),
     "completeLesson": (LEARNERS, f"{{lessonId: {ID}}}"),
+    "createQuiz": (AUTHORS, f'{{courseId: {ID}, title: "x"}}'),
+    "updateQuiz": (AUTHORS, f"{{id: {ID}}}"),
+    "setQuizSlots": (AUTHORS, f"{{id: {ID}, slots: []}}"),
+    "publishQuiz": (AUTHORS, f"{{id: {ID}}}"),
+    "deleteQuiz": (AUTHORS, f"{{id: {ID}}}"),
+    "setQuizOverride": (AUTHORS, f'{{quizId: {ID}, userId: {ID}, reason: "because"}}'),
+    "deleteQuizOverride": (AUTHORS, f'{{quizId: {ID}, userId: {ID}, reason: "because"}}'),
+    "startAttempt": (LEARNERS, f"{{quizId: {ID}}}"),
+    "saveAnswers": (LEARNERS, f"{{attemptId: {ID}, answers: []}}"),
+    "submitAttempt": (LEARNERS, f"{{attemptId: {ID}}}"),
+    "checkAnswer": (LEARNERS, f'{{attemptId: {ID}, slot: 1, content: {{choice: "a"}}}}'),
+    "seeResults": (LEARNERS, f"{{attemptId: {ID}}}"),
+    "gradeAnswer": (AUTHORS, f'{{attemptId: {ID}, slot: 1, points: "1", expectedVersion: 1}}'),
+    "reopenAttempt": (AUTHORS, f'{{attemptId: {ID}, reason: "because"}}'),
+    "regradeQuiz": (AUTHORS, f"{{quizId: {ID}, questions: [{{questionId: {ID}, mode: FULL_CREDIT}}]}}"),
 }
 
 
