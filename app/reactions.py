@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 from app.assessment.regrade import RegradeHandler
+from app.assessment.scoring import REGRADED
 from app.assessment.sweeping import end_overdue
 from app.catalog.service import LESS_TO_DO
 from app.db.outbox import Event

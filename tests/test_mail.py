@@ -47,6 +47,9 @@ CONTEXT: dict[str, object] = {
     "full_name": "José Núñez",
     "url": URL,
     "course_title": "Álgebra: ¿qué es?",
+    "quiz_title": "Álgebra: ¿qué es?",
+    "before": "50",
+    "after": "75",
 }
 
 
@@ -89,6 +92,7 @@ def test_every_mail_exists_in_both_languages() -> None:
         "invitation",
         "join_tenant",
         "password_changed",
+        "regraded",
         "reset_password",
         "verify_email",
         "welcome",
