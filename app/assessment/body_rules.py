@@ -162,7 +162,7 @@ class _Reader:
     def _multiple(self, given: Given, asked: Given, marking: Marking) -> bodies.Multiple:
         choices = self._choices(given, least=1)
         if choices and not any(choice.weight > 0 for choice in choices):
-            self._note("choices", "NO_RIGHT_ANSWER", "needs at least one right answer")
+            self.note("choices", "NO_RIGHT_ANSWER", "needs at least one right answer")
         scoring = self._scoring(given, ("partial", "all_or_nothing", "weights"))
         return bodies.Multiple(
             **asked, choices=choices, scoring=scoring, marking=marking, is_shuffled=_flag(given, "is_shuffled")
@@ -210,7 +210,7 @@ class _Reader:
         for n, item in self._many(given, "pairs", least=2):
             target = drawn.get(str(item.get("target")), "")
             if not target:
-                self._note(f"pairs.{n}.target", "TARGET_UNKNOWN", "must be the id of one of the targets")
+                self.note(f"pairs.{n}.target", "TARGET_UNKNOWN", "must be the id of one of the targets")
             html = self._at(f"pairs.{n}.html", shown, item.get("html") or "")
             told = self._optional(f"pairs.{n}.feedback", item.get("feedback"))
             pairs.append(Pair(self._key(item.get("id")), html, target, told))
@@ -223,9 +223,9 @@ class _Reader:
         for n, item in self._many(given, "gaps"):
             key, kind = str(item.get("id") or ""), str(item.get("kind") or "")
             if not _KEY.fullmatch(key):
-                self._note(f"gaps.{n}.id", "ID_INVALID", "use 1 to 40 letters, digits, hyphens and underscores")
+                self.note(f"gaps.{n}.id", "ID_INVALID", "use 1 to 40 letters, digits, hyphens and underscores")
             if kind not in GAP_KINDS:
-                self._note(f"gaps.{n}", "GAP_KIND", "a gap holds choices, words or a number")
+                self.note(f"gaps.{n}", "GAP_KIND", "a gap holds choices, words or a number")
                 continue
             inner = _Reader(self._check, f"{self._path}.gaps.{n}", self._known).body(kind, {**item, "prompt": None})
             weight = self._at(f"gaps.{n}.weight", between, item.get("weight") or 1, minimum=1, maximum=100)
@@ -234,9 +234,9 @@ class _Reader:
         places = Counter(_PLACE.findall(asked["prompt"]))
         for n, gap in enumerate(gaps):
             if places.pop(gap.id, 0) != 1:
-                self._note(f"gaps.{n}.id", "GAP_PLACE", "must stand once in the text, as [[id]]")
+                self.note(f"gaps.{n}.id", "GAP_PLACE", "must stand once in the text, as [[id]]")
         for key in places:
-            self._note("prompt", "GAP_UNKNOWN", "has a place for a gap that there is not: {gap}", gap=key)
+            self.note("prompt", "GAP_UNKNOWN", "has a place for a gap that there is not: {gap}", gap=key)
         return bodies.Cloze(**asked, gaps=tuple(gaps))
 
     def _essay(self, given: Given, asked: Given) -> bodies.Essay:
@@ -245,7 +245,7 @@ class _Reader:
             value = given.get(name)
             limits[name] = None if value is None else self._at(_camel(name), between, value, minimum=1, maximum=20_000)
         if limits["min_words"] and limits["max_words"] and limits["min_words"] > limits["max_words"]:
-            self._note("minWords", "OUT_OF_RANGE", "must not be more than the most that is allowed")
+            self.note("minWords", "OUT_OF_RANGE", "must not be more than the most that is allowed")
         template = self._at("template", text, given.get("template") or "", maximum=SMALL)
         guidance = self._optional("guidance", given.get("guidance"))
         return bodies.Essay(**asked, template=template, guidance=guidance, **limits)
@@ -254,7 +254,7 @@ class _Reader:
         extensions = tuple(item.lower().removeprefix(".") for item in given.get("extensions") or ())
         for n, item in enumerate(extensions):
             if not _EXTENSION.fullmatch(item):
-                self._note(f"extensions.{n}", "EXTENSION_INVALID", "is not the ending of a file; write it like pdf")
+                self.note(f"extensions.{n}", "EXTENSION_INVALID", "is not the ending of a file; write it like pdf")
         return bodies.FileUpload(
             **asked,
             guidance=self._optional("guidance", given.get("guidance")),
@@ -305,7 +305,7 @@ class _Reader:
 
     def _tolerance(self, place: str, value: Decimal) -> Decimal:
         if value < 0:
-            self._note(place, "OUT_OF_RANGE", "must not be less than {minimum}", minimum=0)
+            self.note(place, "OUT_OF_RANGE", "must not be less than {minimum}", minimum=0)
         sized_value: Decimal = self._at(place, sized, value)
         return sized_value
 
@@ -319,16 +319,16 @@ class _Reader:
     def _many(self, given: Given, name: str, *, least: int = 1, most: int = MANY) -> list[tuple[int, Any]]:
         items = list(given.get(name) or ())
         if not least <= len(items) <= most:
-            self._note(name, "COUNT", "must have {minimum} to {maximum} entries", minimum=least, maximum=most)
+            self.note(name, "COUNT", "must have {minimum} to {maximum} entries", minimum=least, maximum=most)
         return list(enumerate(items[:most]))
 
     def _has_whole(self, name: str, weights: Sequence[Decimal]) -> None:
         if weights and max(weights) != 1:
-            self._note(name, "NO_RIGHT_ANSWER", "needs an answer that is worth all of the points")
+            self.note(name, "NO_RIGHT_ANSWER", "needs an answer that is worth all of the points")
 
     def _differ(self, name: str, keys: Sequence[str]) -> None:
         if len(set(keys)) < len(keys):
-            self._note(name, "ORDER_DUPLICATE", "is in the list twice")
+            self.note(name, "ORDER_DUPLICATE", "is in the list twice")
 
     def _key(self, given: Any) -> str:
         return str(given) if given in self._known else new_key()
@@ -342,7 +342,7 @@ class _Reader:
     def _text(self, place: str, validate: Callable[..., str], value: str, **options: Any) -> str:
         return self._check(f"{self._path}.{place}", validate, value, **options)
 
-    def _note(self, place: str, code: str, message: str, **params: object) -> None:
+    def note(self, place: str, code: str, message: str, **params: object) -> None:
         self._check.note(f"{self._path}.{place}", code, message, **params)
 
 
