@@ -141,7 +141,9 @@ def _multiple(body: bodies.Multiple, chosen: Sequence[str]) -> _Share:
     wrong = len(made) - right
     penalty = Fraction(body.marking.penalty)
     if body.scoring == "weights":
-        share = sum((Fraction(item.weight) for item in made), Fraction(0)) - wrong * penalty
+        # The positive weights together are the whole: three times a rounded third is all of it.
+        whole = sum((Fraction(item.weight) for item in body.choices if item.weight > 0), Fraction(0))
+        share = sum((Fraction(item.weight) for item in made), Fraction(0)) / (whole or 1) - wrong * penalty
     elif body.scoring == "all_or_nothing":
         share = Fraction(1) if right == total and wrong == 0 else -penalty
     else:
