@@ -9,6 +9,7 @@ import strawberry
 
 from app.assessment.attempt_rows import AnswerRow, AttemptRow, Standing
 from app.assessment.attempts import AttemptService
+from app.assessment.item_analysis import AnalysisService
 from app.assessment.manual import GradingService
 from app.assessment.quiz_rows import Extent, OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
 from app.assessment.quizzes import QuizService
@@ -163,6 +164,11 @@ class Context:
         return GradingService(self.db, self.viewer)
 
     @cached_property
+    def analysing(self) -> AnalysisService:
+        """How well quizzes measure."""
+        return AnalysisService(self.db, self.viewer)
+
+    @cached_property
     def regrading(self) -> RegradeService:
         """Grading anew."""
         return RegradeService(self.db, self.viewer)
@@ -306,6 +312,7 @@ OF_VIEWER = (
     "results",
     "grading",
     "regrading",
+    "analysing",
 )
 
 Info = strawberry.Info[Context, None]

@@ -13,6 +13,7 @@ import strawberry
 from app.assessment.quiz_rows import OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
 from app.assessment.visibility import Standing, Visibility, score_is_shown
 from schema import ids
+from schema.analysing import AnalysedAttempts, QuizAnalysis
 from schema.catalog import Course, Lesson
 from schema.context import Info
 from schema.execution import batch
@@ -323,6 +324,19 @@ class Quiz(Node):
             return [None for _ in quizzes]
         lists = await info.context.overrides_by_quiz.all([quiz.row.id for quiz in quizzes])
         return [shown(QuizOverride, rows) if able else None for able, rows in zip(may, lists, strict=True)]
+
+    @strawberry.field(description="How well it measures; null for who does not teach the course.")
+    async def analysis(
+        self,
+        info: Info,
+        attempts: Annotated[
+            AnalysedAttempts | None, strawberry.argument(description="Of which attempts; FIRST by default.")
+        ] = None,
+    ) -> QuizAnalysis | None:
+        if not await info.context.editable_by_course.load(self.row.course_id):
+            return None
+        found = await info.context.analysing.analysis(self.row.id, first_only=attempts != AnalysedAttempts.ALL)
+        return QuizAnalysis(report=found)
 
     @batch(in_turn=True, description="Where the person who asks stands with it.")
     async def my_place(quizzes: list[Quiz], info: Info) -> list[QuizPlace | None]:

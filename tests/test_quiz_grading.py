@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -203,7 +204,7 @@ async def test_q10_what_a_grader_added_outlives_a_regrade(school: School) -> Non
     raised = await grade(school, attempt, 1, "1.5")
     assert raised["attempt"]["score"] == "1.5"
     await school.version(question, 2, bodies.Single(choices=(
-        bodies.Choice("a", "a", bodies.ONE), bodies.Choice("b", "b", bodies.Decimal("0.5")),
+        bodies.Choice("a", "a", bodies.ONE), bodies.Choice("b", "b", Decimal("0.5")),
     )))  # fmt: skip
     await regrade(school, quiz, {question: "CURRENT_ONLY"})
     assert (await school.read(attempt, ana))["score"] == "3.5"
@@ -454,3 +455,40 @@ async def asked_of(school: School, quiz: str) -> list[str]:
         "query($id: ID!) { quiz(id: $id) { slots { questionId } } }", as_=school.teacher, id=quiz
     )
     return [slot["questionId"] for slot in found["quiz"]["slots"]]
+
+
+async def test_q15_statistics_are_of_first_attempts_unless_all_are_wanted(school: School) -> None:
+    quiz = await school.quiz(await school.questions(4))
+    for right in (4, 3, 1):
+        ana = await school.learner()
+        await school.attempted(quiz, ana, right, 4)
+        await school.attempted(quiz, ana, 4, 4)
+    preview = await school.start(quiz, school.teacher, isPreview=True)
+    await school.submit(preview, school.teacher)
+    asked = """query($id: ID!) { quiz(id: $id) { first: analysis { attempts mean median internalConsistency csv
+        items { attempts facility discriminationIndex } } all: analysis(attempts: ALL) { attempts mean } } }"""
+    with school.world.counting() as statements:
+        found = (await school.world.ask(asked, as_=school.teacher, id=quiz))["quiz"]
+    assert (found["first"]["attempts"], found["first"]["median"]) == (3, 3)
+    assert found["first"]["mean"] == pytest.approx(8 / 3)
+    assert [item["facility"] for item in found["first"]["items"]] == pytest.approx([1, 2 / 3, 2 / 3, 1 / 3])
+    assert (found["all"]["attempts"], found["all"]["mean"]) == (6, pytest.approx(20 / 6))
+    assert found["first"]["csv"].startswith("question,attempts,facility,")
+    assert statements.in_tenant() <= 9
+    student = await school.world.ask("query($id: ID!) { quiz(id: $id) { analysis { attempts } } }", as_=ana, id=quiz)
+    assert student["quiz"]["analysis"] is None
+
+
+async def test_q15_a_drawn_question_is_judged_by_the_attempts_that_had_it(school: School) -> None:
+    for _ in range(3):
+        await school.question(tags=("pool",))
+    quiz = await school.quiz(slots=[{"tags": ["pool"], "draws": 2, "points": "1"}])
+    for right in (2, 0, 1, 2):
+        await school.attempted(quiz, await school.learner(), right, 2)
+    asked = "query($id: ID!) { quiz(id: $id) { analysis { attempts mean items { attempts effectiveWeight } } } }"
+    found = (await school.world.ask(asked, as_=school.teacher, id=quiz))["quiz"]["analysis"]
+    assert (found["attempts"], found["mean"]) == (4, 1.25)
+    assert sum(item["attempts"] for item in found["items"]) == 8
+    nothing = await school.quiz()
+    empty = (await school.world.ask(asked, as_=school.teacher, id=nothing))["quiz"]["analysis"]
+    assert empty == {"attempts": 0, "mean": None, "items": []}

@@ -33,6 +33,7 @@ from app.assessment.attempt_rows import (
     CurrentBody,
     Learner,
     Locked,
+    MarkRow,
     Standing,
     Submitted,
     TimedAttempt,
@@ -459,3 +460,47 @@ def attempt_count(used: frozenset[str]) -> Statement[int]:
     """How many attempts there are with these filters."""
     query = select(func.count()).select_from(quiz_attempts).where(*(FILTERS[name] for name in sorted(used)))
     return Statement(query, int)
+
+
+_earlier = quiz_attempts.alias("earlier")
+_IS_FIRST = ~(
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.quiz_id == quiz_attempts.c.quiz_id,
+        _earlier.c.user_id == quiz_attempts.c.user_id,
+        _earlier.c.attempt_no < quiz_attempts.c.attempt_no,
+        _earlier.c.is_preview.is_(False),
+        or_(_earlier.c.state == "grading", _earlier.c.state == "graded"),
+    )
+    .exists()
+)
+
+
+@lru_cache(maxsize=2)
+def marks(first_only: bool) -> Statement[MarkRow]:
+    """What every answer of graded attempts was worth: of each learner's first one, or of all; the latest 2,000."""
+    chosen = (
+        select(quiz_attempts.c.id)
+        .where(
+            quiz_attempts.c.quiz_id == _QUIZ, quiz_attempts.c.state == "graded", quiz_attempts.c.is_preview.is_(False)
+        )
+        .order_by(quiz_attempts.c.started_at.desc(), quiz_attempts.c.id.desc())
+        .limit(2000)
+    )
+    ids = (chosen.where(_IS_FIRST) if first_only else chosen).subquery("chosen")
+    worth = func.coalesce(attempt_answers.c.auto_points, 0) + func.coalesce(attempt_answers.c.manual_delta, 0)
+    query = (
+        select(
+            attempt_answers.c.attempt_id,
+            attempt_answers.c.question_id,
+            questions.c.title,
+            attempt_answers.c.points,
+            func.least(worth, attempt_answers.c.points).label("mark"),
+        )
+        .join(ids, ids.c.id == attempt_answers.c.attempt_id)
+        .join(questions, questions.c.id == attempt_answers.c.question_id)
+        .where(questions.c.kind != "text")
+        .order_by(attempt_answers.c.attempt_id, attempt_answers.c.slot)
+        .limit(2000 * 200)
+    )
+    return Statement(query, MarkRow)
