@@ -28,9 +28,11 @@ from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
+from schema.overseeing import OverseeingMutation, OverseeingQuery
 from schema.platform import PlatformSchema
 from schema.quiz_authoring import QuizAuthoringMutation
 from schema.quizzes import Quiz, QuizQuery
+from schema.release import ReleaseMutation, ReleaseQuery
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
@@ -40,6 +42,7 @@ from schema.work import Job, WorkMutation, WorkQuery
 COSTS = {
     ("LessonProgress", "lockReasons"): 1,
     ("Lesson", "lockReasons"): 1,
+    ("Module", "lockReasons"): 1,
     ("Course", "instructors"): 2,
     ("Lesson", "blocks"): 5,
 }
@@ -84,7 +87,17 @@ async def find_node(info: Info, text: str) -> Any:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, QuizQuery, AttemptQuery):
+class Query(
+    IdentityQuery,
+    CatalogQuery,
+    EnrollmentQuery,
+    LearningQuery,
+    WorkQuery,
+    ReleaseQuery,
+    OverseeingQuery,
+    QuizQuery,
+    AttemptQuery,
+):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -113,6 +126,8 @@ class Mutation(
     QuizAuthoringMutation,
     AttemptMutation,
     GradingMutation,
+    ReleaseMutation,
+    OverseeingMutation,
 ):
     pass
 

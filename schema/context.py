@@ -16,6 +16,7 @@ from app.assessment.quizzes import QuizService
 from app.assessment.regrade import RegradeService
 from app.assessment.results import ResultService
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
+from app.catalog.ruling import PolicyRow, RuleAuthor
 from app.catalog.service import CatalogService
 from app.db.database import Operation
 from app.http.resolution import tenant_required
@@ -24,6 +25,9 @@ from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
 from app.learning.enrolling import EnrollmentService
+from app.learning.excusing import ProgressKeeper
+from app.learning.locks import CourseLocks
+from app.learning.reopening import PolicyService
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -33,6 +37,8 @@ from app.learning.rows import (
     ReviewRow,
 )
 from app.learning.service import LearningService
+from app.learning.standing import StandingService
+from app.learning.standing_statements import LearnerLesson, LearnerNumbers, LessonStanding
 from app.platform import Platform
 from app.tenancy.records import Tenant
 from app.viewer import Viewer
@@ -128,6 +134,26 @@ class Context:
     def learning(self) -> LearningService:
         """Progress and opinions."""
         return LearningService(self.db, self.viewer, self.platform.changes)
+
+    @cached_property
+    def standing(self) -> StandingService:
+        """How learners stand."""
+        return StandingService(self.db, self.viewer)
+
+    @cached_property
+    def keeping(self) -> ProgressKeeper:
+        """What instructors do to progress."""
+        return ProgressKeeper(self.db, self.viewer)
+
+    @cached_property
+    def ruling(self) -> RuleAuthor:
+        """What learners must do and when."""
+        return RuleAuthor(self.db, self.viewer, self.platform.changes)
+
+    @cached_property
+    def policies(self) -> PolicyService:
+        """What the organisation decided about progress."""
+        return PolicyService(self.db, self.viewer)
 
     @cached_property
     def identity(self) -> IdentityService:
@@ -238,6 +264,14 @@ class Context:
         return loaders.many(self.catalog.modules_by_course, "course_id")
 
     @cached_property
+    def ruled_modules_by_course(self) -> Loader[list[ModuleRow]]:
+        return loaders.many(self.catalog.ruled_modules_by_course, "course_id")
+
+    @cached_property
+    def policy_by_course(self) -> Loader[PolicyRow | None]:
+        return loaders.single(self.ruling.policy_by_course, "id")
+
+    @cached_property
     def lessons_by_module(self) -> Loader[list[LessonRow]]:
         return loaders.many(self.catalog.lessons_by_module, "module_id")
 
@@ -272,6 +306,38 @@ class Context:
     @cached_property
     def my_progress_by_lesson(self) -> Loader[LearnerLessonRow | None]:
         return loaders.single(self.learning.my_progress_by_lesson, "lesson_id")
+
+    @cached_property
+    def my_standing_by_lesson(self) -> Loader[LessonStanding | None]:
+        return loaders.single(self.standing.my_standing_by_lesson, "lesson_id")
+
+    @cached_property
+    def my_locks_by_course(self) -> Loader[CourseLocks | None]:
+        return loaders.value(self.standing.my_locks_by_course, None)
+
+    @cached_property
+    def my_new_content_by_course(self) -> Loader[bool]:
+        return loaders.value(self.standing.my_new_content_by_course, False)
+
+    @cached_property
+    def my_time_by_lesson(self) -> Loader[int]:
+        return loaders.value(self.standing.my_time_by_lesson, 0)
+
+    @cached_property
+    def my_time_by_course(self) -> Loader[int]:
+        return loaders.value(self.standing.my_time_by_course, 0)
+
+    @cached_property
+    def numbers_by_enrollment(self) -> Loader[LearnerNumbers | None]:
+        return loaders.single(self.standing.numbers_by_enrollment, "enrollment_id")
+
+    @cached_property
+    def learner_lessons_by_enrollment(self) -> Loader[list[LearnerLesson]]:
+        return loaders.many(self.standing.lessons_by_enrollment, "enrollment_id")
+
+    @cached_property
+    def time_by_enrollment(self) -> Loader[int]:
+        return loaders.value(self.standing.time_by_enrollment, 0)
 
     @cached_property
     def my_progress_by_course(self) -> Loader[CourseProgressRow | None]:
@@ -313,6 +379,10 @@ OF_VIEWER = (
     "grading",
     "regrading",
     "analysing",
+    "standing",
+    "keeping",
+    "ruling",
+    "policies",
 )
 
 Info = strawberry.Info[Context, None]
