@@ -11,6 +11,7 @@ from app.assessment.attempt_rows import AnswerRow, AttemptRow, Standing
 from app.assessment.attempts import AttemptService
 from app.assessment.item_analysis import AnalysisService
 from app.assessment.manual import GradingService
+from app.assessment.overrides import OverrideService
 from app.assessment.quiz_rows import Extent, OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
 from app.assessment.quizzes import QuizService
 from app.assessment.regrade import RegradeService
@@ -175,6 +176,11 @@ class Context:
         return QuizService(self.db, self.viewer)
 
     @cached_property
+    def overriding(self) -> OverrideService:
+        """What single learners are granted."""
+        return OverrideService(self.db, self.viewer)
+
+    @cached_property
     def attempting(self) -> AttemptService:
         """One's own attempts."""
         return AttemptService(self.db, self.viewer, self.locale)
@@ -225,7 +231,7 @@ class Context:
 
     @cached_property
     def overrides_by_quiz(self) -> Loader[list[OverrideRow]]:
-        return loaders.many(self.quizzes.overrides_by_quiz, "quiz_id")
+        return loaders.many(self.overriding.overrides_by_quiz, "quiz_id")
 
     @cached_property
     def my_place_by_quiz(self) -> Loader[PlaceRow | None]:
@@ -374,6 +380,7 @@ OF_VIEWER = (
     "identity",
     "work",
     "quizzes",
+    "overriding",
     "attempting",
     "results",
     "grading",

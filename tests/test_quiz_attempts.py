@@ -346,7 +346,7 @@ async def test_q14_pools_draw_distinct_questions_without_overlap_and_prefer_unse
     for _ in range(4):
         await school.question(tags=("fuerza",))
     for _ in range(2):
-        await school.question(tags=("fuerza", "energía"))
+        await school.question(tags=("energía", "calor"))
     quiz = await school.quiz(
         slots=[{"tags": ["fuerza"], "draws": 2, "points": "1"}, {"tags": ["energía"], "draws": 1, "points": "2"}]
     )

@@ -353,7 +353,7 @@ async def test_q11_a_min_score_lesson_is_judged_again(school: School) -> None:
     assert states == ["COMPLETED", "STARTED"]
 
 
-async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_none_back_by_itself(
+async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_them_back(
     school: School,
 ) -> None:
     due = datetime.now(UTC) - timedelta(hours=25)
@@ -367,6 +367,14 @@ async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_non
     await override(school, quiz, ben, dueAt=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
     excused = await school.attempted(quiz, ben, 8, 10)
     assert (excused["score"], excused["penalty"]) == ("8", "0")
+    await school.change("updateQuiz", id=quiz, lateFloorPercent="70")
+    assert (await school.read(late, ana))["score"] == "7"
+    await override(school, quiz, ana, dueAt=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    forgiven = await school.read(late, ana)
+    assert (forgiven["score"], forgiven["penalty"]) == ("7", "1")
+    await school.change("updateQuiz", id=quiz, latePercent="5", keptScore="LATEST")
+    assert (await school.read(late, ana))["score"] == "7.5"
+    assert (await score(school, quiz, ana))["score"] == "7.5"
 
 
 async def override(school: School, quiz: str, who: Person, **given: Any) -> dict[str, Any]:

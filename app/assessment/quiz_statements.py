@@ -188,15 +188,13 @@ QUESTIONS_AMONG = Statement(
     ),
     UUID,
 )
-_was_seen = (
-    select(attempt_answers.c.slot)
+# From the learner's few attempts, not from the many that had the question.
+_known = (
+    select(attempt_answers.c.question_id)
     .join(quiz_attempts, quiz_attempts.c.id == attempt_answers.c.attempt_id)
-    .where(
-        quiz_attempts.c.quiz_id == quiz_slots.c.quiz_id,
-        quiz_attempts.c.user_id == _USER,
-        attempt_answers.c.question_id == questions.c.id,
-    )
-    .exists()
+    .where(quiz_attempts.c.quiz_id == _QUIZ, quiz_attempts.c.user_id == _USER)
+    .distinct()
+    .cte("seen")
 )
 # A deleted question stays where it was named; pools leave it out. More than 20,000 candidates are too many to choose.
 ASKED = Statement(
@@ -205,7 +203,7 @@ ASKED = Statement(
         questions.c.id.label("question_id"),
         questions.c.version,
         questions.c.kind,
-        _was_seen.label("was_seen"),
+        _known.c.question_id.is_not(None).label("was_seen"),
     )
     .select_from(quiz_slots)
     .join(quizzes, quizzes.c.id == quiz_slots.c.quiz_id)
@@ -227,6 +225,7 @@ ASKED = Statement(
             ),
         ),
     )
+    .outerjoin(_known, _known.c.question_id == questions.c.id)
     .where(quiz_slots.c.quiz_id == _QUIZ)
     .order_by(quiz_slots.c.position, questions.c.id)
     .limit(20_000),
