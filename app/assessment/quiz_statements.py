@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
     update,
@@ -215,7 +216,7 @@ ASKED = Statement(
                 quiz_slots.c.question_id.is_(None),
                 questions.c.course_id == quizzes.c.course_id,
                 questions.c.deleted_at.is_(None),
-                questions.c.status == "ready",
+                questions.c.status == literal_column("'ready'"),
                 questions.c.tags.contains(quiz_slots.c.tags),
                 or_(
                     quiz_slots.c.category.is_(None),
@@ -290,7 +291,7 @@ PLACES = Statement(
         func.coalesce(quiz_overrides.c.open_at, quizzes.c.open_at).label("open_at"),
         func.coalesce(quiz_overrides.c.close_at, quizzes.c.close_at).label("close_at"),
         func.coalesce(quiz_overrides.c.due_at, quizzes.c.due_at).label("due_at"),
-        select(func.count()).where(_mine, quiz_attempts.c.is_preview.is_(False)).scalar_subquery().label("used"),
+        select(func.count()).where(_mine, ~quiz_attempts.c.is_preview).scalar_subquery().label("used"),
         select(func.coalesce(func.max(quiz_attempts.c.attempt_no), 0))
         .where(_mine)
         .scalar_subquery()
@@ -298,8 +299,8 @@ PLACES = Statement(
         select(quiz_attempts.c.id)
         .where(
             _mine,
-            quiz_attempts.c.is_preview.is_(False),
-            or_(quiz_attempts.c.state == "in_progress", quiz_attempts.c.state == "overdue"),
+            ~quiz_attempts.c.is_preview,
+            quiz_attempts.c.state.in_([literal_column("'in_progress'"), literal_column("'overdue'")]),
         )
         .limit(1)
         .scalar_subquery()
