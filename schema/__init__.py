@@ -27,6 +27,8 @@ from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
 from schema.platform import PlatformSchema
+from schema.question_bodies import BODY_TYPES
+from schema.questions import Question, QuestionMutation, QuestionQuery
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
@@ -69,12 +71,15 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.JOB:
             job = await context.jobs_by_id.load(key)
             return None if job is None else Job(row=job)
+        case ids.QUESTION:
+            question = await context.questions_by_id.load(key)
+            return None if question is None else Question(row=question)
         case _:
             return None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, QuestionQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -93,7 +98,15 @@ class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQue
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation, WorkMutation):
+class Mutation(
+    IdentityMutation,
+    AuthoringMutation,
+    EnrollmentMutation,
+    LearningMutation,
+    ReviewMutation,
+    WorkMutation,
+    QuestionMutation,
+):
     pass
 
 
@@ -117,7 +130,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         documents=documents,
         query=Query,
         mutation=Mutation,
-        types=[Node],
+        types=[Node, *BODY_TYPES.values()],
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if compiles else None,

@@ -7,6 +7,8 @@ from typing import Any
 
 import strawberry
 
+from app.assessment.bank_rows import QuestionRow, VersionRow
+from app.assessment.exchange import QuestionExchange
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.service import CatalogService
 from app.db.database import Operation
@@ -132,6 +134,19 @@ class Context:
         return WorkService(self.db, self.viewer)
 
     @cached_property
+    def questions(self) -> QuestionExchange:
+        """The question bank."""
+        return QuestionExchange(self.db, self.viewer)
+
+    @cached_property
+    def questions_by_id(self) -> Loader[QuestionRow | None]:
+        return loaders.single(self.questions.questions_by_id, "id")
+
+    @cached_property
+    def versions_by_question(self) -> Loader[VersionRow | None]:
+        return loaders.single(self.questions.versions_by_question, "question_id")
+
+    @cached_property
     def jobs_by_id(self) -> Loader[Job | None]:
         return loaders.single(self.work.jobs_by_id, "id")
 
@@ -213,6 +228,6 @@ LOADERS = tuple(
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity", "work")
+OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity", "work", "questions")
 
 Info = strawberry.Info[Context, None]

@@ -37,6 +37,11 @@ QUERIES: dict[str, tuple[frozenset[Any], str]] = {
     "enrollments": (AUTHORS, "enrollments { totalCount }"),
     "job": (KNOWN, f"job(id: {ID}) {{ id }}"),
     "jobs": (AUTHORS, "jobs { totalCount }"),
+    "questions": (AUTHORS, f"questions(courseId: {ID}) {{ totalCount }}"),
+    "question": (AUTHORS, f"question(id: {ID}) {{ id }}"),
+    "questionLabels": (AUTHORS, f"questionLabels(courseId: {ID}) {{ tags {{ name }} }}"),
+    "questionPool": (AUTHORS, f"questionPool(courseId: {ID}) {{ availableCount }}"),
+    "exportQuestions": (AUTHORS, f"exportQuestions(courseId: {ID}, format: GIFT) {{ text }}"),
     "progress": (KNOWN, f"progress(courseId: {ID}) {{ percent }}"),
 }
 EVENT = f'{{clientEventId: "{uuid4()}", lessonId: {ID}, kind: VIEWED, occurredAt: "2026-01-01T00:00:00Z"}}'
@@ -71,6 +76,11 @@ MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
     "deleteLesson": (AUTHORS, f"{{id: {ID}}}"),
     "reorderLessons": (AUTHORS, f"{{moduleId: {ID}, lessonIds: []}}"),
     "cancelJob": (AUTHORS, f"{{id: {ID}}}"),
+    "createQuestion": (AUTHORS, f'{{courseId: {ID}, body: {{text: {{prompt: "x"}}}}}}'),
+    "updateQuestion": (AUTHORS, f"{{id: {ID}}}"),
+    "deleteQuestion": (AUTHORS, f"{{id: {ID}}}"),
+    "restoreQuestion": (AUTHORS, f"{{id: {ID}}}"),
+    "importQuestions": (AUTHORS, f'{{courseId: {ID}, format: GIFT, text: "x"}}'),
     "enroll": (LEARNERS, f"{{courseId: {ID}}}"),
     "unenroll": (LEARNERS, f"{{courseId: {ID}}}"),
     "syncProgress": (LEARNERS, f"{{events: [{EVENT}]}}"),
