@@ -30,6 +30,8 @@ from schema.limits import Limits, limit_rule
 from schema.node import Node
 from schema.overseeing import OverseeingMutation, OverseeingQuery
 from schema.platform import PlatformSchema
+from schema.question_bodies import BODY_TYPES
+from schema.questions import Question, QuestionMutation, QuestionQuery
 from schema.quiz_authoring import QuizAuthoringMutation
 from schema.quizzes import Quiz, QuizQuery
 from schema.release import ReleaseMutation, ReleaseQuery
@@ -82,6 +84,9 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.ATTEMPT:
             attempt = await context.results.attempt(key)
             return None if attempt is None else Attempt(row=attempt)
+        case ids.QUESTION:
+            question = await context.questions_by_id.load(key)
+            return None if question is None else Question(row=question)
         case _:
             return None
 
@@ -97,6 +102,7 @@ class Query(
     OverseeingQuery,
     QuizQuery,
     AttemptQuery,
+    QuestionQuery,
 ):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
@@ -128,6 +134,7 @@ class Mutation(
     GradingMutation,
     ReleaseMutation,
     OverseeingMutation,
+    QuestionMutation,
 ):
     pass
 
@@ -152,7 +159,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         documents=documents,
         query=Query,
         mutation=Mutation,
-        types=[Node],
+        types=[Node, *BODY_TYPES.values()],
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if compiles else None,

@@ -9,6 +9,8 @@ import strawberry
 
 from app.assessment.attempt_rows import AnswerRow, AttemptRow, Standing
 from app.assessment.attempts import AttemptService
+from app.assessment.bank_rows import QuestionRow, VersionRow
+from app.assessment.exchange import QuestionExchange
 from app.assessment.item_analysis import AnalysisService
 from app.assessment.manual import GradingService
 from app.assessment.overrides import OverrideService
@@ -165,6 +167,19 @@ class Context:
     def work(self) -> WorkService:
         """Long work."""
         return WorkService(self.db, self.viewer)
+
+    @cached_property
+    def questions(self) -> QuestionExchange:
+        """The question bank."""
+        return QuestionExchange(self.db, self.viewer)
+
+    @cached_property
+    def questions_by_id(self) -> Loader[QuestionRow | None]:
+        return loaders.single(self.questions.questions_by_id, "id")
+
+    @cached_property
+    def versions_by_question(self) -> Loader[VersionRow | None]:
+        return loaders.single(self.questions.versions_by_question, "question_id")
 
     @cached_property
     def jobs_by_id(self) -> Loader[Job | None]:
@@ -390,6 +405,7 @@ OF_VIEWER = (
     "keeping",
     "ruling",
     "policies",
+    "questions",
 )
 
 Info = strawberry.Info[Context, None]
