@@ -192,6 +192,14 @@ BLOCKS: dict[str, Any] = {
 }
 
 
+async def may_read(info: Info, course_id: UUID) -> bool:
+    """Whether the person who asks learns or teaches in a course; who waits, is suspended or left does not."""
+    enrollment = await info.context.my_enrollment_by_course.load(course_id)
+    if enrollment is not None and enrollment.status in {"active", "completed"}:
+        return True
+    return bool(await info.context.editable_by_course.load(course_id))
+
+
 def not_enrolled(info: Info) -> LockReason:
     """Why somebody from outside may not read a course."""
     return LockReason(code="NOT_ENROLLED", message=translate(NOT_ENROLLED, info.context.locale))
@@ -281,10 +289,7 @@ class Lesson(Node):
         return None if row is None else Course(row=row)
 
     async def _may_read(self, info: Info) -> bool:
-        enrollment = await info.context.my_enrollment_by_course.load(self.row.course_id)
-        if enrollment is not None and enrollment.status != "dropped":
-            return True
-        return bool(await info.context.editable_by_course.load(self.row.course_id))
+        return await may_read(info, self.row.course_id)
 
     async def _lock(self, info: Info) -> Verdict:
         if not self.row.gated or await info.context.editable_by_course.load(self.row.course_id):
@@ -379,8 +384,7 @@ class Module(Node):
 
     @strawberry.field(description="Why it is not open to the person who asks; empty when it is.")
     async def lock_reasons(self, info: Info) -> list[LockReason]:
-        enrollment = await info.context.my_enrollment_by_course.load(self.row.course_id)
-        if enrollment is None and not await info.context.editable_by_course.load(self.row.course_id):
+        if not await may_read(info, self.row.course_id):
             return [not_enrolled(info)]
         return reasons_of(await self._lock(info), info)
 

@@ -149,6 +149,21 @@ async def test_p9_two_devices_finish_the_last_two_lessons_at_the_same_moment_and
         assert await outbox(acme, "course_completed") == number
 
 
+async def test_p10_a_completion_that_is_undone_with_its_transaction_tells_nobody(acme: World) -> None:
+    course, [lesson] = await course_of(acme, "SUBMIT")
+    student = await acme.some(Role.STUDENT)
+
+    async def undone() -> None:
+        async with acme.operation().write() as tx:
+            await report_submission(tx, user_id=student.user_id, lesson_id=key(acme, lesson), at=datetime.now(UTC))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await undone()
+    assert await outbox(acme, "course_completed") == 0
+    assert (await mine(acme, course))[0]["state"] == "UNLOCKED"
+
+
 async def test_p12_a_quiz_room_may_hold_the_enrolment_and_reports_wait_their_turn(acme: World) -> None:
     course, [lesson] = await course_of(acme, "SUBMIT")
     student = await acme.some(Role.STUDENT)
@@ -249,7 +264,10 @@ async def test_p1_a_reset_begins_anew_and_what_comes_late_from_before_does_not_c
         for lesson in lessons
         for kind in ("COMPLETED", "POSITION")
     ]
-    await sync(acme, done)
+    await sync(acme, done[:1])
+    await submitted(acme, lessons[0], datetime.now(UTC))
+    await sync(acme, done[1:])
+    late.append(event(lessons[1], "VIEWED", occurredAt=(datetime.now(UTC) - timedelta(hours=2)).isoformat()))
     reset = await acme.ask(RESET, as_=Role.INSTRUCTOR, i={"enrollmentId": enrollment, "reason": "Otra vez"})
     assert reset["resetProgress"]["enrollment"] == {"status": "ACTIVE", "cycle": 2, "completedAt": None}
     await sync(acme, done)
@@ -261,6 +279,18 @@ async def test_p1_a_reset_begins_anew_and_what_comes_late_from_before_does_not_c
     await sync(acme, [event(lesson) for lesson in lessons])
     assert (await acme.ask(PROGRESS, as_=Role.STUDENT, id=course))["progress"]["percent"] == 100
     assert await outbox(acme, "course_completed") == 2
+
+
+async def test_p1_what_was_never_begun_before_a_reset_is_not_begun_by_what_comes_late_either(acme: World) -> None:
+    course = acme.id("crs", await acme.course(lessons=2))
+    enrollment = (await enroll(acme, course))["enrollment"]["id"]
+    await acme.as_owner("UPDATE enrollments SET enrolled_at = now() - interval '1 day'")
+    [first, second] = await lessons_of(acme, course)
+    await sync(acme, [event(first)])
+    await acme.ask(RESET, as_=Role.INSTRUCTOR, i={"enrollmentId": enrollment, "reason": "x"})
+    late = event(second, occurredAt=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    await sync(acme, [late])
+    assert [row["state"] for row in await mine(acme, course)] == ["UNLOCKED", "UNLOCKED"]
 
 
 async def test_p1_the_reset_of_a_lesson_leaves_the_others_and_the_completed_course(acme: World) -> None:

@@ -29,12 +29,12 @@ FOR_UPDATE = Statement(
     sql.enrollment_select().where(enrollments.c.id == bindparam("id", type_=Uuid)).with_for_update(of=enrollments),
     EnrollmentRow,
 )
-TOUCHED_LESSONS = Statement(
-    select(lesson_progress.c.lesson_id)
-    .join(lessons, and_(lessons.c.id == lesson_progress.c.lesson_id, lessons.c.deleted_at.is_(None)))
+# Those as well in which nothing has been done yet: what a device tells later of the time before does not count either.
+COURSE_LESSONS = Statement(
+    select(lessons.c.id)
     .join(modules, and_(modules.c.id == lessons.c.module_id, modules.c.deleted_at.is_(None)))
-    .where(lesson_progress.c.enrollment_id == bindparam("id", type_=Uuid))
-    .order_by(lesson_progress.c.lesson_id)
+    .where(lessons.c.course_id == bindparam("course_id", type_=Uuid), lessons.c.deleted_at.is_(None))
+    .order_by(lessons.c.id)
     .limit(40_000),
     UUID,
 )
@@ -127,7 +127,7 @@ class ProgressKeeper:
                 raise NotFound("enrollment")
             if enrollment.status not in {"active", "completed"}:
                 raise NotFound("enrollment")
-            ids = [lesson_id] if lesson_id is not None else await tx.all(TOUCHED_LESSONS, id=enrollment_id)
+            ids = [lesson_id] if lesson_id is not None else await tx.all(COURSE_LESSONS, course_id=enrollment.course_id)
             facts = await tx.all(sql.LESSON_FACTS, ids=ids, user_id=enrollment.user_id)
             if lesson_id is not None and (not facts or facts[0].course_id != enrollment.course_id):
                 raise NotFound("lesson")

@@ -149,6 +149,33 @@ def test_p4_a_range_needs_a_span_long_enough_at_double_speed() -> None:
     assert not rules.is_plausible(Event(UUID(int=1), EventKind.WATCHED, START, block_id="a", ranges=((0, 9),)))
 
 
+def test_p4_no_position_or_percentage_that_a_client_claims_stands_for_watching() -> None:
+    lesson = Lesson("video_coverage", Decimal("0.95"), {"a": 100})
+    moment = START + timedelta(seconds=60)
+    claims = [
+        Event(UUID(int=n), kind, moment, percent=Decimal(100), position=position, block_id="a")
+        for n, (kind, position) in enumerate(
+            (kind, position) for kind in rules.HEARTBEATS for position in (99.0, 100.0, 1e6)
+        )
+    ]
+    seen = rules.progress_of(claims, lesson)
+    assert (seen.completed_at, seen.percent) == (None, Decimal(0))
+
+
+def test_p4_a_beat_that_is_sent_again_under_another_identifier_counts_once() -> None:
+    lesson = Lesson("video_coverage", Decimal("0.95"), {"a": 100})
+    once = [watched(1, 0, 40, at=60, span=40)]
+    again = [watched(n, 0, 40, at=60, span=40) for n in range(1, 9)]
+    assert rules.progress_of(again, lesson).percent == rules.progress_of(once, lesson).percent == 40
+
+
+def test_p4_an_honest_burst_after_hours_without_a_network_counts_in_full() -> None:
+    lesson = Lesson("video_coverage", Decimal("0.95"), {"a": 3600})
+    burst = [watched(n, n * 60, n * 60 + 60, at=-90_000 + n * 30, span=30) for n in range(60)]
+    assert all(rules.is_plausible(event) for event in burst)
+    assert rules.progress_of(burst, lesson).completed_at == START + timedelta(seconds=-90_000 + 56 * 30)
+
+
 def test_p2_a_client_clock_is_clamped_between_enrolment_and_two_minutes_from_now() -> None:
     now = START + timedelta(days=1)
     assert rules.clamp(START - timedelta(days=9), START, now) == START
