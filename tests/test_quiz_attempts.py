@@ -467,6 +467,22 @@ async def test_check_answer_tells_only_where_the_quiz_allows_it(school: School) 
     assert [q["answer"] for q in (await school.read(second, ana))["questions"]] == [None, None]
 
 
+async def test_an_answer_that_cannot_be_graded_by_our_fault_waits_for_a_person(school: School) -> None:
+    quiz = await school.quiz(timeLimitSeconds=600)
+    ana = await school.learner()
+    attempt = await school.start(quiz, ana)
+    await school.save(attempt, ana, choose(1, "a"), choose(2, "a"))
+    await school.world.as_owner(
+        """UPDATE question_versions v SET body = '{"kind": "single"}'
+           FROM attempt_answers a WHERE a.question_id = v.question_id AND a.slot = 2"""
+    )
+    await school.age(attempt, timedelta(hours=1))
+    await school.sweep()
+    rows = await school.world.as_owner("SELECT auto_points::int, needs_manual FROM attempt_answers ORDER BY slot")
+    assert rows == [(1, False), (None, True)]
+    assert await school.world.as_owner("SELECT state FROM quiz_attempts") == [("grading",)]
+
+
 async def test_the_worker_ends_attempts_when_their_time_is_up(school: School) -> None:
     quiz = await school.quiz(timeLimitSeconds=600)
     ana = await school.learner()

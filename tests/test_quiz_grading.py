@@ -87,6 +87,9 @@ async def test_q8_results_that_are_shown_once_are_shown_to_one_of_two_tabs(schoo
     assert (await school.do(SEE, ana, attemptId=open_one["id"]))["code"] == "RESULTS_HIDDEN"
     attempt = (await school.submit(open_one, ana, choose(1, "a")))["attempt"]
     assert hidden(attempt)
+    again = await school.start(quiz, ana)
+    assert (await school.do(SEE, ana, attemptId=attempt["id"]))["code"] == "RESULTS_HIDDEN"
+    await school.submit(again, ana)
     answers = await asyncio.gather(*(school.do(SEE, ana, attemptId=attempt["id"]) for _ in range(6)))
     seen = [answer for answer in answers if answer["__typename"] == "AttemptSuccess"]
     assert [answer["attempt"]["score"] for answer in seen] == ["1"]
