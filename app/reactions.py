@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
+from app.assessment.regrade import RegradeHandler
+from app.assessment.scoring import REGRADED
+from app.assessment.sweeping import end_overdue
 from app.catalog.telling import CONTENT_CHANGED, LESS_TO_DO
 from app.db.outbox import Event
 from app.db.transaction import Tx
@@ -56,10 +59,10 @@ EVENTS: Mapping[str, tuple[Reaction, ...]] = {
 
 # Called for a tenant at least every two minutes, and when a timer (app.work.timers) asks for it. Each does a bounded
 # number of things that are due and returns whether there may be more.
-TICKS: tuple[Tick, ...] = (free_seats_of_completed, do_due, place_claimed)
+TICKS: tuple[Tick, ...] = (free_seats_of_completed, do_due, place_claimed, end_overdue)
 
 # What does the items of long work.
-HANDLERS: tuple[Handler, ...] = (BulkEnrolment(),)
+HANDLERS: tuple[Handler, ...] = (BulkEnrolment(), RegradeHandler())
 
 # Events that are told to the person of their payload's ``user_id`` by the mail of the same name.
 MAILED = frozenset(
@@ -75,5 +78,6 @@ MAILED = frozenset(
         "offer_expired",
         "enrollment_expiring",
         "enrollment_expired",
+        REGRADED,
     }
 )

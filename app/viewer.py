@@ -35,6 +35,7 @@ class Action(StrEnum):
     MANAGE_PROGRESS = "manage_progress"
     MANAGE_ENROLLMENTS = "manage_enrollments"
     RUN_JOBS = "run_jobs"
+    GRADE = "grade"
 
 
 _EVERYONE = frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN, Role.ANALYST, Role.OPERATOR})
@@ -54,6 +55,7 @@ MATRIX: dict[Action, frozenset[Role]] = {
     Action.MANAGE_PROGRESS: _AUTHORS,
     Action.MANAGE_ENROLLMENTS: _AUTHORS,
     Action.RUN_JOBS: _AUTHORS,
+    Action.GRADE: _AUTHORS,
 }
 
 

@@ -16,6 +16,7 @@ from strawberry.schema.config import StrawberryConfig
 from app.settings import Settings
 from app.viewer import Action
 from schema import errors, identity, ids
+from schema.attempts import Attempt, AttemptMutation, AttemptQuery
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.cohorts import Cohort, CohortMutation, CohortQuery
@@ -25,6 +26,7 @@ from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.enrollment_lists import EnrollmentListMutation, EnrollmentListQuery
 from schema.enrollment_rules import ManagingMutation, ManagingQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
+from schema.grading import GradingMutation
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.invite_codes import InviteCode, InviteCodeMutation, InviteCodeQuery
 from schema.learning import LearningMutation, LearningQuery
@@ -32,6 +34,10 @@ from schema.limits import Limits, limit_rule
 from schema.node import Node
 from schema.overseeing import OverseeingMutation, OverseeingQuery
 from schema.platform import PlatformSchema
+from schema.question_bodies import BODY_TYPES
+from schema.questions import Question, QuestionMutation, QuestionQuery
+from schema.quiz_authoring import QuizAuthoringMutation
+from schema.quizzes import Quiz, QuizQuery
 from schema.release import ReleaseMutation, ReleaseQuery
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
@@ -82,6 +88,15 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.COHORT:
             cohort = await context.cohorts.cohort(key)
             return None if cohort is None else Cohort(row=cohort)
+        case ids.QUIZ:
+            quiz = await context.quizzes_by_id.load(key)
+            return None if quiz is None else Quiz(row=quiz)
+        case ids.ATTEMPT:
+            attempt = await context.results.attempt(key)
+            return None if attempt is None else Attempt(row=attempt)
+        case ids.QUESTION:
+            question = await context.questions_by_id.load(key)
+            return None if question is None else Question(row=question)
         case _:
             return None
 
@@ -99,6 +114,9 @@ class Query(
     CohortQuery,
     ReleaseQuery,
     OverseeingQuery,
+    QuizQuery,
+    AttemptQuery,
+    QuestionQuery,
 ):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
@@ -125,12 +143,16 @@ class Mutation(
     LearningMutation,
     ReviewMutation,
     WorkMutation,
+    QuizAuthoringMutation,
+    AttemptMutation,
+    GradingMutation,
     ReleaseMutation,
     OverseeingMutation,
     ManagingMutation,
     InviteCodeMutation,
     EnrollmentListMutation,
     CohortMutation,
+    QuestionMutation,
 ):
     pass
 
@@ -155,7 +177,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         documents=documents,
         query=Query,
         mutation=Mutation,
-        types=[Node],
+        types=[Node, *BODY_TYPES.values()],
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if compiles else None,

@@ -26,6 +26,7 @@ from schema.scalars import DateTime, Decimal
 if TYPE_CHECKING:
     from schema.enrollment import Enrollment
     from schema.learning import CourseProgress, LessonProgress, ModuleProgress
+    from schema.quizzes import Quiz
     from schema.release import CoursePolicies, ReleaseRules
     from schema.reviews import Review
 
@@ -330,6 +331,13 @@ class Lesson(Node):
             return []
         return [BLOCKS[row.kind](row=row) for row in await info.context.blocks_by_lesson.load(self.row.id)]
 
+    @batch(in_turn=True, description="Its quizzes, the oldest first.")
+    async def quizzes(
+        lessons: list[Lesson], info: Info
+    ) -> list[list[Annotated[Quiz, strawberry.lazy("schema.quizzes")]]]:
+        lists = await info.context.quizzes_by_lesson.all([lesson.row.id for lesson in lessons])
+        return [shown(import_module("schema.quizzes").Quiz, rows) for rows in lists]
+
     @batch(in_turn=True, description="What the person who asks has done in it.")
     async def my_progress(
         lessons: list[Lesson], info: Info
@@ -467,6 +475,13 @@ class Course(Node):
         modules = context.ruled_modules_by_course if RULED & selected(info).keys() else context.modules_by_course
         lists = await modules.all([course.row.id for course in courses])
         return [shown(Module, rows) for rows in lists]
+
+    @batch(in_turn=True, description="Its quizzes, those of its lessons too, the oldest first.")
+    async def quizzes(
+        courses: list[Course], info: Info
+    ) -> list[list[Annotated[Quiz, strawberry.lazy("schema.quizzes")]]]:
+        lists = await info.context.quizzes_by_course.all([course.row.id for course in courses])
+        return [shown(import_module("schema.quizzes").Quiz, rows) for rows in lists]
 
     @strawberry.field(description="What its authors decided about its learners; null for everybody else.")
     async def policies(self, info: Info) -> Annotated[CoursePolicies, strawberry.lazy("schema.release")] | None:

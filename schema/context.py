@@ -7,6 +7,17 @@ from typing import Any
 
 import strawberry
 
+from app.assessment.attempt_rows import AnswerRow, AttemptRow, Standing
+from app.assessment.attempts import AttemptService
+from app.assessment.bank_rows import QuestionRow, VersionRow
+from app.assessment.exchange import QuestionExchange
+from app.assessment.item_analysis import AnalysisService
+from app.assessment.manual import GradingService
+from app.assessment.overrides import OverrideService
+from app.assessment.quiz_rows import Extent, OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
+from app.assessment.quizzes import QuizService
+from app.assessment.regrade import RegradeService
+from app.assessment.results import ResultService
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.ruling import PolicyRow, RuleAuthor
 from app.catalog.service import CatalogService
@@ -190,8 +201,104 @@ class Context:
         return WorkService(self.db, self.viewer)
 
     @cached_property
+    def questions(self) -> QuestionExchange:
+        """The question bank."""
+        return QuestionExchange(self.db, self.viewer)
+
+    @cached_property
+    def questions_by_id(self) -> Loader[QuestionRow | None]:
+        return loaders.single(self.questions.questions_by_id, "id")
+
+    @cached_property
+    def versions_by_question(self) -> Loader[VersionRow | None]:
+        return loaders.single(self.questions.versions_by_question, "question_id")
+
+    @cached_property
     def jobs_by_id(self) -> Loader[Job | None]:
         return loaders.single(self.work.jobs_by_id, "id")
+
+    @cached_property
+    def quizzes(self) -> QuizService:
+        """Quizzes as authors and readers see them."""
+        return QuizService(self.db, self.viewer)
+
+    @cached_property
+    def overriding(self) -> OverrideService:
+        """What single learners are granted."""
+        return OverrideService(self.db, self.viewer)
+
+    @cached_property
+    def attempting(self) -> AttemptService:
+        """One's own attempts."""
+        return AttemptService(self.db, self.viewer, self.locale)
+
+    @cached_property
+    def results(self) -> ResultService:
+        """Attempts to look at."""
+        return ResultService(self.db, self.viewer)
+
+    @cached_property
+    def grading(self) -> GradingService:
+        """Grading by hand."""
+        return GradingService(self.db, self.viewer)
+
+    @cached_property
+    def analysing(self) -> AnalysisService:
+        """How well quizzes measure."""
+        return AnalysisService(self.db, self.viewer)
+
+    @cached_property
+    def regrading(self) -> RegradeService:
+        """Grading anew."""
+        return RegradeService(self.db, self.viewer)
+
+    @cached_property
+    def quizzes_by_id(self) -> Loader[QuizRow | None]:
+        return loaders.single(self.quizzes.quizzes_by_id, "id")
+
+    @cached_property
+    def quizzes_by_course(self) -> Loader[list[QuizRow]]:
+        return loaders.many(self.quizzes.quizzes_by_course, "course_id")
+
+    @cached_property
+    def quizzes_by_lesson(self) -> Loader[list[QuizRow]]:
+        return loaders.many(self.quizzes.quizzes_by_lesson, "lesson_id")
+
+    @cached_property
+    def any_quizzes_by_id(self) -> Loader[QuizRow | None]:
+        return loaders.single(self.results.any_quizzes_by_id, "id")
+
+    @cached_property
+    def slots_by_quiz(self) -> Loader[list[SlotRow]]:
+        return loaders.many(self.quizzes.slots_by_quiz, "quiz_id")
+
+    @cached_property
+    def extent_by_quiz(self) -> Loader[Extent | None]:
+        return loaders.single(self.quizzes.extent_by_quiz, "quiz_id")
+
+    @cached_property
+    def overrides_by_quiz(self) -> Loader[list[OverrideRow]]:
+        return loaders.many(self.overriding.overrides_by_quiz, "quiz_id")
+
+    @cached_property
+    def my_place_by_quiz(self) -> Loader[PlaceRow | None]:
+        return loaders.single(self.quizzes.my_place_by_quiz, "quiz_id")
+
+    @cached_property
+    def my_score_by_quiz(self) -> Loader[ScoreRow | None]:
+        return loaders.single(self.quizzes.my_score_by_quiz, "quiz_id")
+
+    @cached_property
+    def my_attempts_by_quiz(self) -> Loader[list[AttemptRow]]:
+        return loaders.many(self.results.my_attempts_by_quiz, "quiz_id")
+
+    @cached_property
+    def answers_by_attempt(self) -> Loader[list[AnswerRow]]:
+        return loaders.many(self.results.answers_by_attempt, "attempt_id")
+
+    @cached_property
+    def standing_by_attempt(self) -> Loader[Standing | None]:
+        return loaders.single(self.results.standing_by_attempt, "attempt_id")
 
     @cached_property
     def courses_by_id(self) -> Loader[CourseRow | None]:
@@ -331,23 +438,8 @@ LOADERS = tuple(
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = (
-    "mask",
-    "db",
-    "catalog",
-    "enrolling",
-    "learning",
-    "identity",
-    "work",
-    "standing",
-    "keeping",
-    "ruling",
-    "policies",
-    "managing",
-    "codes",
-    "allow_list",
-    "bulk_enrolling",
-    "cohorts",
+OF_VIEWER = tuple(
+    name for name, attribute in vars(Context).items() if isinstance(attribute, cached_property) and name not in LOADERS
 )
 
 Info = strawberry.Info[Context, None]

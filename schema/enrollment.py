@@ -170,7 +170,7 @@ class UnenrollInput:
 
 
 @strawberry.input(description="The course whose offer or invitation is answered.")
-class AnswerInput:
+class PlaceAnswerInput:
     course_id: strawberry.ID = strawberry.field(description="The course.")
 
 
@@ -284,28 +284,28 @@ class EnrollmentMutation:
 
     @strawberry.mutation(description="Take the seat that was offered; doing it twice changes nothing.")
     async def accept_offer(
-        self, info: Info, input: Annotated[AnswerInput, strawberry.argument(description="What to do.")]
+        self, info: Info, input: Annotated[PlaceAnswerInput, strawberry.argument(description="What to do.")]
     ) -> AcceptOfferResult:
         course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
         return EnrollmentSuccess(enrollment=Enrollment(row=await info.context.enrolling.accept_offer(course_id)))
 
     @strawberry.mutation(description="Leave the offered seat to the next in the waiting list.")
     async def decline_offer(
-        self, info: Info, input: Annotated[AnswerInput, strawberry.argument(description="What to do.")]
+        self, info: Info, input: Annotated[PlaceAnswerInput, strawberry.argument(description="What to do.")]
     ) -> DeclineOfferResult:
         course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
         return EnrollmentSuccess(enrollment=Enrollment(row=await info.context.enrolling.decline_offer(course_id)))
 
     @strawberry.mutation(description="Come into a course that one was invited to.")
     async def accept_invitation(
-        self, info: Info, input: Annotated[AnswerInput, strawberry.argument(description="What to do.")]
+        self, info: Info, input: Annotated[PlaceAnswerInput, strawberry.argument(description="What to do.")]
     ) -> AcceptInvitationResult:
         course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
         return EnrollmentSuccess(enrollment=Enrollment(row=await info.context.enrolling.accept_invitation(course_id)))
 
     @strawberry.mutation(description="Say no to an invitation.")
     async def decline_invitation(
-        self, info: Info, input: Annotated[AnswerInput, strawberry.argument(description="What to do.")]
+        self, info: Info, input: Annotated[PlaceAnswerInput, strawberry.argument(description="What to do.")]
     ) -> DeclineInvitationResult:
         course_id = ids.decode(ids.COURSE, input.course_id, info.context.mask)
         return EnrollmentSuccess(enrollment=Enrollment(row=await info.context.enrolling.decline_invitation(course_id)))

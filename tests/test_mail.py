@@ -49,6 +49,9 @@ CONTEXT: dict[str, object] = {
     "course_title": "Álgebra: ¿qué es?",
     "until": "2026-12-01T08:30:00+00:00",
     "reason": "Primero el nivel básico.",
+    "quiz_title": "Álgebra: ¿qué es?",
+    "before": "50",
+    "after": "75",
 }
 
 
@@ -99,6 +102,7 @@ def test_every_mail_exists_in_both_languages() -> None:
         "join_tenant",
         "offer_expired",
         "password_changed",
+        "regraded",
         "reset_password",
         "seat_offered",
         "verify_email",

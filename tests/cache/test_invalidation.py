@@ -174,6 +174,9 @@ QUIET = {
     *("dropEnrollment", "renewEnrollment", "inviteToCourse", "assignCourseRole", "createInviteCode"),
     *("revokeInviteCode", "allowEnrollment", "disallowEnrollment", "bulkEnroll", "createCohort", "updateCohort"),
     *("deleteCohort", "addToCohort", "removeFromCohort", "waiveAssignment", "expectAssignment"),
+    *("createQuiz", "updateQuiz", "setQuizSlots", "publishQuiz", "deleteQuiz", "setQuizOverride", "deleteQuizOverride"),
+    *("startAttempt", "saveAnswers", "submitAttempt", "checkAnswer", "seeResults"),
+    *("gradeAnswer", "reopenAttempt", "regradeQuiz"),
 }
 ANNOUNCED_ELSEWHERE = {"verifyEmail"}  # through copy_member, like createUser
 

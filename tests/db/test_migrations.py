@@ -13,6 +13,8 @@ from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import URL, create_engine
 
+import app.assessment.attempt_tables
+import app.assessment.question_tables
 import app.catalog.revision_tables
 import app.catalog.tables
 import app.learning.enrollment_tables
