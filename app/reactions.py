@@ -11,6 +11,10 @@ from uuid import UUID
 from app.catalog.service import LESS_TO_DO
 from app.db.outbox import Event
 from app.db.transaction import Tx
+from app.identity.directory import MEMBER_CONFIRMED
+from app.learning.allow_list import claim, place_claimed
+from app.learning.bulk_enrolment import BulkEnrolment
+from app.learning.clock import do_due, free_seats_of_completed, wake_if_anybody_waits
 from app.learning.completing import complete_after_removal
 from app.work.rows import Handler
 
@@ -23,17 +27,43 @@ async def less_to_do(tx: Tx, event: Event) -> None:
     await complete_after_removal(tx, UUID(event.payload["course_id"]))
 
 
+async def seat_is_free(tx: Tx, event: Event) -> None:
+    """Somebody completed a course: another may be waiting for the seat."""
+    await wake_if_anybody_waits(tx, UUID(event.payload["course_id"]))
+
+
+async def claim_allowances(tx: Tx, event: Event) -> None:
+    """Somebody has proved to have their address: courses may have been waiting for it."""
+    await claim(tx, UUID(event.payload["user_id"]))
+
+
 # Called in the transaction that marks the event as relayed: whatever they write happens once.
 EVENTS: Mapping[str, tuple[Reaction, ...]] = {
     LESS_TO_DO: (less_to_do,),
+    "course_completed": (seat_is_free,),
+    MEMBER_CONFIRMED: (claim_allowances,),
 }
 
 # Called for a tenant at least every two minutes, and when a timer (app.work.timers) asks for it. Each does a bounded
 # number of things that are due and returns whether there may be more.
-TICKS: tuple[Tick, ...] = ()
+TICKS: tuple[Tick, ...] = (free_seats_of_completed, do_due, place_claimed)
 
 # What does the items of long work.
-HANDLERS: tuple[Handler, ...] = ()
+HANDLERS: tuple[Handler, ...] = (BulkEnrolment(),)
 
 # Events that are told to the person of their payload's ``user_id`` by the mail of the same name.
-MAILED = frozenset({"enrolled", "course_completed"})
+MAILED = frozenset(
+    {
+        "enrolled",
+        "course_completed",
+        "enrollment_requested",
+        "enrollment_approved",
+        "enrollment_rejected",
+        "enrollment_invited",
+        "enrollment_waitlisted",
+        "seat_offered",
+        "offer_expired",
+        "enrollment_expiring",
+        "enrollment_expired",
+    }
+)

@@ -218,6 +218,7 @@ class Worker:
         tenant = await self._platform.tenants.by_id(UUID(tenant_id))
         if tenant is not None and tenant.state == TenantState.ACTIVE:
             await copy_member(self._platform.database, self._platform.changes, tenant, UUID(user_id))
+            await self._relay_all(tenant)
 
     async def relay_tenant(self, *, tenant_id: str) -> None:
         """Act on a tenant's events; each has one effect however often it is relayed."""

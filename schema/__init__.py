@@ -18,11 +18,15 @@ from app.viewer import Action
 from schema import errors, identity, ids
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
+from schema.cohorts import Cohort, CohortMutation, CohortQuery
 from schema.context import Info
 from schema.documents import Documents, remember
 from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
+from schema.enrollment_lists import EnrollmentListMutation, EnrollmentListQuery
+from schema.enrollment_rules import ManagingMutation, ManagingQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
 from schema.identity import IdentityMutation, IdentityQuery, User
+from schema.invite_codes import InviteCode, InviteCodeMutation, InviteCodeQuery
 from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
@@ -71,6 +75,12 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.JOB:
             job = await context.jobs_by_id.load(key)
             return None if job is None else Job(row=job)
+        case ids.INVITE_CODE:
+            code = await context.codes.code(key)
+            return None if code is None else InviteCode(row=code)
+        case ids.COHORT:
+            cohort = await context.cohorts.cohort(key)
+            return None if cohort is None else Cohort(row=cohort)
         case ids.QUESTION:
             question = await context.questions_by_id.load(key)
             return None if question is None else Question(row=question)
@@ -79,7 +89,18 @@ async def find_node(info: Info, text: str) -> Any:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, QuestionQuery):
+class Query(
+    IdentityQuery,
+    CatalogQuery,
+    EnrollmentQuery,
+    LearningQuery,
+    WorkQuery,
+    ManagingQuery,
+    InviteCodeQuery,
+    EnrollmentListQuery,
+    CohortQuery,
+    QuestionQuery,
+):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -105,6 +126,10 @@ class Mutation(
     LearningMutation,
     ReviewMutation,
     WorkMutation,
+    ManagingMutation,
+    InviteCodeMutation,
+    EnrollmentListMutation,
+    CohortMutation,
     QuestionMutation,
 ):
     pass

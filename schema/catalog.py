@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from schema.learning import CourseProgress, LessonProgress
     from schema.reviews import Review
 
+OUTSIDE = frozenset({"dropped", "rejected"})
 NOT_ENROLLED = message("enrol in the course first")
 
 
@@ -233,7 +234,7 @@ class Lesson(Node):
 
     async def _may_read(self, info: Info) -> bool:
         enrollment = await info.context.my_enrollment_by_course.load(self.row.course_id)
-        if enrollment is not None and enrollment.status != "dropped":
+        if enrollment is not None and enrollment.may_learn:
             return True
         return bool(await info.context.editable_by_course.load(self.row.course_id))
 
@@ -383,7 +384,7 @@ class Course(Node):
     async def viewer_can(self, info: Info) -> CoursePermissions:
         edit = bool(await info.context.editable_by_course.load(self.row.id))
         enrollment = await info.context.my_enrollment_by_course.load(self.row.id)
-        free = enrollment is None or enrollment.status == "dropped"
+        free = enrollment is None or enrollment.status in OUTSIDE or enrollment.is_expired
         may_enroll = free and self.row.published_at is not None and info.context.viewer.may(Action.LEARN)
         return CoursePermissions(edit=edit, publish=edit, delete=edit, enroll=may_enroll)
 

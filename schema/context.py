@@ -17,7 +17,13 @@ from app.http.viewer import Asker
 from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
+from app.learning.allow_list import AllowListService
+from app.learning.bulk_enrolment import BulkEnrollmentService
+from app.learning.codes import InviteCodeService
+from app.learning.cohorts import CohortService
 from app.learning.enrolling import EnrollmentService
+from app.learning.enrollment_rows import AssignmentRow, CohortRow, SettingsRow, StatusCount
+from app.learning.managing import ManagingService
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -117,6 +123,32 @@ class Context:
     def enrolling(self) -> EnrollmentService:
         """Enrolment."""
         return EnrollmentService(self.db, self.viewer)
+
+    @cached_property
+    def managing(self) -> ManagingService:
+        """What the staff of a course does about enrolment."""
+        return ManagingService(self.db, self.viewer)
+
+    @cached_property
+    def codes(self) -> InviteCodeService:
+        """Invite codes."""
+        attempts = self.platform.identity_parts.login_attempts
+        return InviteCodeService(self.db, self.viewer, self.here.id, self.client.ip, attempts)
+
+    @cached_property
+    def allow_list(self) -> AllowListService:
+        """Addresses let into courses beforehand."""
+        return AllowListService(self.db, self.viewer)
+
+    @cached_property
+    def bulk_enrolling(self) -> BulkEnrollmentService:
+        """Enrolling lists."""
+        return BulkEnrollmentService(self.db, self.viewer)
+
+    @cached_property
+    def cohorts(self) -> CohortService:
+        """Cohorts."""
+        return CohortService(self.db, self.viewer)
 
     @cached_property
     def learning(self) -> LearningService:
@@ -222,12 +254,46 @@ class Context:
     def enrollment_count_by_course(self) -> Loader[int]:
         return loaders.value(self.enrolling.enrollment_count_by_course, 0)
 
+    @cached_property
+    def settings_by_course(self) -> Loader[SettingsRow | None]:
+        return loaders.single(self.enrolling.settings_by_course, "course_id")
+
+    @cached_property
+    def cohorts_by_id(self) -> Loader[CohortRow | None]:
+        return loaders.single(self.cohorts.cohorts_by_id, "id")
+
+    @cached_property
+    def status_counts_by_cohort(self) -> Loader[list[StatusCount]]:
+        return loaders.many(self.cohorts.status_counts_by_cohort, "cohort_id")
+
+    @cached_property
+    def assignment_by_enrollment(self) -> Loader[AssignmentRow | None]:
+        return loaders.single(self.cohorts.assignment_by_enrollment, "enrollment_id")
+
+    @cached_property
+    def waiting_place_by_enrollment(self) -> Loader[int]:
+        return loaders.value(self.enrolling.waiting_place_by_enrollment, 0)
+
 
 LOADERS = tuple(
     name for name, attribute in vars(Context).items() if isinstance(attribute, cached_property) and "_by_" in name
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity", "work", "questions")
+OF_VIEWER = (
+    "mask",
+    "db",
+    "catalog",
+    "enrolling",
+    "managing",
+    "codes",
+    "allow_list",
+    "bulk_enrolling",
+    "cohorts",
+    "learning",
+    "identity",
+    "work",
+    "questions",
+)
 
 Info = strawberry.Info[Context, None]

@@ -47,6 +47,8 @@ CONTEXT: dict[str, object] = {
     "full_name": "José Núñez",
     "url": URL,
     "course_title": "Álgebra: ¿qué es?",
+    "until": "2026-12-01T08:30:00+00:00",
+    "reason": "Primero el nivel básico.",
 }
 
 
@@ -86,10 +88,19 @@ def test_every_mail_exists_in_both_languages() -> None:
         "already_registered",
         "course_completed",
         "enrolled",
+        "enrollment_approved",
+        "enrollment_expired",
+        "enrollment_expiring",
+        "enrollment_invited",
+        "enrollment_rejected",
+        "enrollment_requested",
+        "enrollment_waitlisted",
         "invitation",
         "join_tenant",
+        "offer_expired",
         "password_changed",
         "reset_password",
+        "seat_offered",
         "verify_email",
         "welcome",
     ]

@@ -53,6 +53,9 @@ class Page(Generic[Row]):
         return Page([make(row) for row in self.rows], self.has_next, self.has_previous)
 
 
+NOTHING: Page[Any] = Page((), has_next=False, has_previous=False)
+
+
 def page_of(request: PageRequest, rows: list[Row]) -> Page[Row]:
     """Make the page from up to ``limit`` rows as ``keyset`` returned them."""
     more = len(rows) > request.size

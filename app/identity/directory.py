@@ -8,9 +8,13 @@ from psycopg.types.json import Jsonb
 
 from app.db.changes import Changes
 from app.db.database import Database
+from app.db.outbox import publish
 from app.identity.rows import MembershipRow, UserRow
-from app.identity.statements import MEMBERSHIP, PUT_MEMBER, PUT_STANDING, USER_BY_ID
+from app.identity.statements import IS_CONFIRMED, MEMBERSHIP, PUT_MEMBER, PUT_STANDING, USER_BY_ID
 from app.tenancy.records import Tenant
+
+# An active member has proved to have their address, for the first time here.
+MEMBER_CONFIRMED = "member_confirmed"
 
 
 async def copy_member(
@@ -37,6 +41,8 @@ async def write_member(
 ) -> None:
     """Write a directory row from an identity and a membership read together; courses show who teaches them."""
     async with changes.write(tenant.id, database.tenant(tenant.handle)) as tx:
+        if user.email_verified_at is not None and await tx.scalar(IS_CONFIRMED, id=user.id) is None:
+            await publish(tx, MEMBER_CONFIRMED, {"user_id": str(user.id)})
         await tx.execute(
             PUT_MEMBER,
             user_id=user.id,

@@ -327,6 +327,12 @@ MEMBERS_BY_ID = Statement(
     select(*MEMBER_COLUMNS).where(members.c.user_id == any_(bindparam("ids", type_=ARRAY(Uuid)))), MemberRow
 )
 ME = Statement(select(*MEMBER_COLUMNS).where(members.c.user_id == _ID, members.c.status == "active"), MemberRow)
+IS_CONFIRMED = Statement(
+    select(members.c.user_id).where(
+        members.c.user_id == _ID, members.c.status == "active", members.c.email_verified_at.is_not(None)
+    ),
+    UUID,
+)
 _COPY = {
     name: bindparam(name, type_=members.c[name].type, required=True)
     for name in MemberRow.__dataclass_fields__

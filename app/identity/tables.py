@@ -153,6 +153,7 @@ members = Table(
     created_at(),
     updated_at(),
     Index("ix_members_role", "role", "status"),
+    Index("ix_members_email", "email"),
     Index("ix_members_name", text("extensions.fold(full_name)"), "user_id"),
     Index("ix_members_created", "created_at", "user_id"),
     Index(

@@ -73,7 +73,12 @@ class Keys:
 def keys(tenant_id: UUID, email: str, ip: str | None) -> Keys:
     """The keys of a log-in to one tenant."""
     account = "a:" + sha256(f"{tenant_id}:{email}".encode()).hexdigest()[:32]
-    return Keys(account, f"c:{tenant_id}:{_network(ip)}" if ip else None)
+    return Keys(account, client_key("c", tenant_id, ip) if ip else None)
+
+
+def client_key(what: str, tenant_id: UUID, ip: str) -> str:
+    """The key of a client's attempts at something (one letter) in one tenant."""
+    return f"{what}:{tenant_id}:{_network(ip)}"
 
 
 def _network(ip: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, bindparam, case, func, null, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, and_, any_, bindparam, func, literal_column, or_, select
 
-from app.catalog.tables import course_instructors, courses
+from app.catalog.tables import course_instructors
 from app.db.paging import Order, keyset
 from app.db.statements import Statement
-from app.learning.rows import CountRow, CourseFacts, EnrollmentRow
-from app.learning.statements import OPEN, enrollment_select
+from app.identity.tables import members
+from app.learning.rows import CountRow, EnrollmentRow
+from app.learning.statements import enrollment_select
 from app.learning.tables import enrollments
 
 _ID = bindparam("id", type_=Uuid)
@@ -20,44 +20,17 @@ _IDS = bindparam("ids", type_=ARRAY(Uuid))
 _USER = bindparam("user_id", type_=Uuid)
 _COURSE = bindparam("course_id", type_=Uuid)
 
-PUBLISHED_COURSE = Statement(select(courses.c.id, courses.c.title).where(courses.c.id == _ID, OPEN), CourseFacts)
 ENROLLMENT = Statement(enrollment_select().where(enrollments.c.id == _ID), EnrollmentRow)
-MINE_FOR_UPDATE = Statement(
-    enrollment_select()
-    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER)
-    .with_for_update(of=enrollments),
-    EnrollmentRow,
+MEMBER = Statement(
+    select(members.c.user_id).where(members.c.user_id == _USER, members.c.status != literal_column("'removed'")), UUID
 )
-# Two tabs arrive at once: one inserts, the other waits here and then finds the row.
-ADD = Statement(
-    upsert(enrollments)
-    .values(
-        id=_ID,
-        course_id=_COURSE,
-        user_id=_USER,
-        status="active",
-        enrolled_at=func.now(),
-    )
-    .on_conflict_do_nothing(constraint="uq_enrollments_course_user")
-    .returning(enrollments.c.id),
-    UUID,
-)
-REACTIVATE = Statement(
-    update(enrollments)
-    .where(enrollments.c.id == _ID, enrollments.c.status == "dropped")
-    .values(
-        status=case((enrollments.c.completed_at.is_not(None), "completed"), else_="active"),
-        dropped_at=null(),
-        updated_at=func.now(),
-    )
-    .returning(enrollments.c.id),
-    UUID,
-)
-DROP = Statement(
-    update(enrollments)
-    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER, enrollments.c.status != "dropped")
-    .values(status="dropped", dropped_at=func.now(), updated_at=func.now())
-    .returning(enrollments.c.id),
+LEARNER = Statement(
+    select(enrollments.c.id).where(
+        enrollments.c.course_id == _COURSE,
+        enrollments.c.user_id == _USER,
+        enrollments.c.role == literal_column("'student'"),
+        enrollments.c.status != literal_column("'dropped'"),
+    ),
     UUID,
 )
 TEACHES = Statement(
@@ -67,9 +40,14 @@ TEACHES = Statement(
     ),
     UUID,
 )
+# Spelled as the index is, which holds only those.
+IS_LEARNER = and_(
+    enrollments.c.role == literal_column("'student'"),
+    or_(enrollments.c.status == literal_column("'active'"), enrollments.c.status == literal_column("'completed'")),
+)
 LEARNER_COUNTS = Statement(
     select(enrollments.c.course_id, func.count().label("count"))
-    .where(enrollments.c.course_id == any_(_IDS), enrollments.c.status != "dropped")
+    .where(enrollments.c.course_id == any_(_IDS), IS_LEARNER)
     .group_by(enrollments.c.course_id),
     CountRow,
 )
@@ -80,7 +58,7 @@ _FILTERS: dict[str, ColumnElement[bool]] = {
     "user_id": enrollments.c.user_id == _USER,
     "course_id": enrollments.c.course_id == _COURSE,
     "status": enrollments.c.status == bindparam("status", type_=Text),
-    "live": enrollments.c.status != "dropped",
+    "live": and_(enrollments.c.status != "dropped", enrollments.c.status != "rejected"),
     "teacher_id": select(course_instructors.c.course_id)
     .where(
         course_instructors.c.course_id == enrollments.c.course_id,

@@ -43,7 +43,7 @@ from app.db.statements import Statement
 from app.learning import rules
 from app.learning.reported import ReportedEvent
 from app.learning.rows import SavedPlace
-from app.learning.tables import enrollments, lesson_progress, progress_events
+from app.learning.tables import MAY_LEARN, enrollments, lesson_progress, progress_events
 
 _TIME = DateTime(timezone=True)
 _USER = bindparam("user_id", type_=Uuid)
@@ -93,7 +93,7 @@ _place = (
     .join(enrollments, and_(enrollments.c.course_id == _lesson.c.course_id, enrollments.c.user_id == _USER))
     .outerjoin(_before, true())
     .where(
-        enrollments.c.status != "dropped",
+        MAY_LEARN,
         or_(_lesson.c.completion == "mark_done", _before.c.completed_at.is_not(None)),
         func.coalesce(_before.c.history, 0) < rules.MAX_HISTORY,
     )

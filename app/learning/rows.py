@@ -14,7 +14,10 @@ from uuid import UUID
 
 @dataclass(slots=True, eq=False)
 class EnrollmentRow:
-    """A learner's place in a course; ``is_open`` is whether the course is published and not deleted."""
+    """A learner's place in a course; ``is_open`` is whether the course is published and not deleted.
+
+    ``may_learn`` is whether content is open and what is done counts, ``is_expired`` whether access has ended.
+    """
 
     id: UUID
     course_id: UUID
@@ -26,6 +29,18 @@ class EnrollmentRow:
     completed_at: datetime | None
     last_lesson_id: UUID | None
     last_activity_at: datetime | None
+    role: str
+    observed_id: UUID | None
+    holds_seat: bool
+    activated_at: datetime | None
+    expires_at: datetime | None
+    noticed_for: datetime | None
+    offer_expires_at: datetime | None
+    missed_offers: int
+    waitlist_place: int | None
+    due_at: datetime | None
+    is_expired: bool
+    may_learn: bool
     is_open: bool
 
 
@@ -46,7 +61,7 @@ class LessonProgressRow:
 
 @dataclass(slots=True, eq=False)
 class LearnerLessonRow:
-    """A lesson as its learner stands in it; ``status`` is the enrolment's, None without one."""
+    """A lesson as its learner stands in it; ``status`` is the enrolment's, None when it opens nothing."""
 
     lesson_id: UUID
     status: str | None

@@ -15,8 +15,10 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     delete,
+    false,
     func,
     or_,
     select,
@@ -43,7 +45,7 @@ from app.learning.rows import (
     StoredEvent,
     VideoFacts,
 )
-from app.learning.tables import course_reviews, enrollments, lesson_progress, progress_events
+from app.learning.tables import MAY_LEARN, course_reviews, enrollments, lesson_progress, progress_events
 
 TIME = DateTime(timezone=True)
 _ID = bindparam("id", type_=Uuid)
@@ -53,7 +55,9 @@ _COURSE = bindparam("course_id", type_=Uuid)
 
 OPEN = and_(courses.c.published_at.is_not(None), courses.c.deleted_at.is_(None))
 _ENROLLMENT = (
-    *(enrollments.c[name] for name in EnrollmentRow.__dataclass_fields__ if name != "is_open"),
+    *(enrollments.c[name] for name in EnrollmentRow.__dataclass_fields__ if name in enrollments.c),
+    func.coalesce(enrollments.c.expires_at <= func.now(), false()).label("is_expired"),
+    MAY_LEARN.label("may_learn"),
     OPEN.label("is_open"),
 )
 _ALIVE = and_(lessons.c.deleted_at.is_(None), modules.c.deleted_at.is_(None))
@@ -136,7 +140,7 @@ LIVE_FOR_UPDATE = Statement(
     .where(
         enrollments.c.user_id == _USER,
         enrollments.c.course_id == any_(_IDS),
-        enrollments.c.status != "dropped",
+        MAY_LEARN,
     )
     .order_by(enrollments.c.id)
     .with_for_update(of=enrollments),
@@ -249,7 +253,7 @@ MY_ENROLLMENTS_BY_COURSE = Statement(
 MY_PROGRESS_BY_LESSON = Statement(
     select(
         lessons.c.id.label("lesson_id"),
-        enrollments.c.status,
+        case((MAY_LEARN, enrollments.c.status)).label("status"),
         lesson_progress.c.percent,
         lesson_progress.c.position_seconds,
         lesson_progress.c.started_at,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -14,6 +15,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    and_,
+    func,
+    literal_column,
+    or_,
     text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
@@ -30,11 +35,38 @@ enrollments = Table(
     Column(
         "status",
         Text,
-        CheckConstraint("status IN ('active', 'completed', 'dropped')", name="status"),
+        CheckConstraint(
+            "status IN ('requested', 'invited', 'active', 'completed', 'waitlisted', 'offered', 'suspended', "
+            "'dropped', 'rejected')",
+            name="status",
+        ),
         nullable=False,
     ),
+    Column(
+        "role",
+        Text,
+        CheckConstraint("role IN ('student', 'instructor', 'assistant', 'observer')", name="role"),
+        nullable=False,
+        server_default="student",
+    ),
+    # The learner whom an observer follows.
+    Column("observed_id", Uuid, ForeignKey("members.user_id")),
+    # Whether it counts in course_enrollment.seats_taken; released when the course is completed or access ends.
+    Column("holds_seat", Boolean, nullable=False, server_default=text("false")),
     Column("cycle", Integer, nullable=False, server_default=text("1")),
     Column("enrolled_at", DateTime(timezone=True), nullable=False),
+    # When it last became active; null until it first does.
+    Column("activated_at", DateTime(timezone=True)),
+    # The end of access, fixed when it became active: a later change of the course does not move it.
+    Column("expires_at", DateTime(timezone=True)),
+    # The end of access that its learner was told is near.
+    Column("noticed_for", DateTime(timezone=True)),
+    Column("offer_expires_at", DateTime(timezone=True)),
+    Column("missed_offers", Integer, nullable=False, server_default=text("0")),
+    # The order of the waiting list; only while it waits.
+    Column("waitlist_place", Integer),
+    # When the clock next has something to do with it: see standing.due.
+    Column("due_at", DateTime(timezone=True)),
     Column("dropped_at", DateTime(timezone=True)),
     # Set once per cycle, by the one UPDATE that finds it null.
     Column("completed_at", DateTime(timezone=True)),
@@ -48,6 +80,26 @@ enrollments = Table(
     Index("ix_enrollments_newest", "enrolled_at", "id"),
     Index("ix_enrollments_user", "user_id", "enrolled_at", "id"),
     Index("ix_enrollments_course", "course_id", "status", "enrolled_at", "id"),
+    Index("ix_enrollments_due", "due_at", "id", postgresql_where=text("due_at IS NOT NULL")),
+    Index("ix_enrollments_waiting", "course_id", "waitlist_place", postgresql_where=text("waitlist_place IS NOT NULL")),
+    # How many learn in each course is counted from this index alone.
+    Index(
+        "ix_enrollments_learners",
+        "course_id",
+        postgresql_where=text("role = 'student' AND (status = 'active' OR status = 'completed')"),
+    ),
+    # Who completed the course and still has a seat that others may wait for.
+    Index("ix_enrollments_done", "course_id", "id", postgresql_where=text("holds_seat AND status = 'completed'")),
+    Index("ix_enrollments_observed", "observed_id", postgresql_where=text("observed_id IS NOT NULL")),
+    CheckConstraint("(role = 'observer') = (observed_id IS NOT NULL) AND observed_id <> user_id", name="observed"),
+    CheckConstraint("(status = 'waitlisted') = (waitlist_place IS NOT NULL)", name="waitlist_place"),
+    CheckConstraint("(status = 'offered') = (offer_expires_at IS NOT NULL)", name="offer_expires_at"),
+)
+# Who may learn now: the content is open, and what is done counts. Everybody else reads what they did.
+MAY_LEARN = and_(
+    or_(enrollments.c.status == literal_column("'active'"), enrollments.c.status == literal_column("'completed'")),
+    enrollments.c.role != literal_column("'observer'"),
+    or_(enrollments.c.expires_at.is_(None), enrollments.c.expires_at > func.now()),
 )
 
 lesson_progress = Table(

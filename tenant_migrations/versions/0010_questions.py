@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0010_questions"
-down_revision = "0007_work"
+down_revision = "0008_enrolment"
 branch_labels = None
 depends_on = None
 

@@ -158,7 +158,11 @@ OTHERS: dict[str, Change] = {
 QUIET = {
     *("cancelJob", "changePassword", "completeLesson", "enroll", "login", "logout", "refreshToken", "register"),
     *("requestPasswordReset", "resendVerification", "resetPassword", "revokeSession", "switchTenant", "syncProgress"),
-    "unenroll",
+    *("unenroll", "acceptOffer", "declineOffer", "acceptInvitation", "declineInvitation", "enrollWithCode"),
+    *("updateEnrollmentSettings", "approveEnrollment", "rejectEnrollment", "suspendEnrollment", "resumeEnrollment"),
+    *("dropEnrollment", "renewEnrollment", "inviteToCourse", "assignCourseRole", "createInviteCode"),
+    *("revokeInviteCode", "allowEnrollment", "disallowEnrollment", "bulkEnroll", "createCohort", "updateCohort"),
+    *("deleteCohort", "addToCohort", "removeFromCohort", "waiveAssignment", "expectAssignment"),
 }
 ANNOUNCED_ELSEWHERE = {"verifyEmail"}  # through copy_member, like createUser
 

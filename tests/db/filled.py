@@ -49,15 +49,34 @@ ROWS = (
         SELECT {_uuid("'b' || k || l.id")}, l.id, k, (ARRAY['rich_text', 'video'])[k],
                '{{"html": "<p>Hola</p>", "duration_seconds": 300}}'
         FROM lessons l, generate_series(1, 2) k ORDER BY l.id, k""",
-    f"""INSERT INTO enrollments (id, course_id, user_id, status, enrolled_at, completed_at, last_lesson_id,
-                                last_activity_at)
+    f"""INSERT INTO enrollments (id, course_id, user_id, status, enrolled_at, activated_at, holds_seat, expires_at,
+                                due_at, completed_at, last_lesson_id, last_activity_at)
         SELECT {_uuid("'e' || n || '.' || k")}, {_uuid("'c' || c")}, {_uuid("'u' || n")},
                (ARRAY['active', 'active', 'active', 'completed', 'dropped'])[1 + (n + k) % 5],
                timestamptz '2024-03-01' + (n + k * 1000) * interval '1 hour',
+               timestamptz '2024-03-01' + (n + k * 1000) * interval '1 hour', (n + k) % 5 < 3,
+               CASE WHEN n % 4 = 0 THEN timestamptz '2028-03-01' END,
+               CASE WHEN n % 4 = 0 AND (n + k) % 5 < 3 THEN timestamptz '2028-03-01' END,
                CASE WHEN (n + k) % 5 = 3 THEN timestamptz '2025-03-01' END,
                CASE WHEN k < {EACH} THEN {_uuid("'l' || c || '.2.1'")} END, timestamptz '2025-03-01'
         FROM generate_series(1, {MEMBERS}) n, generate_series(1, {EACH}) k,
              LATERAL (SELECT 1 + (n * 7 + k * 101) % {COURSES} AS c) x""",
+    """INSERT INTO course_enrollment (course_id, capacity, seats_taken, offer_hours)
+       SELECT id, 30, 10, 48 FROM courses WHERE published_at IS NOT NULL ORDER BY id""",
+    f"""INSERT INTO invite_codes (id, course_id, code_hash, hint, created_by, created_at)
+        SELECT {_uuid("'i' || c.id || n")}, c.id, md5('i' || c.id || n), 'HINT', c.created_by, c.created_at
+        FROM courses c, generate_series(1, 5) n ORDER BY c.id, n""",
+    """INSERT INTO invite_code_uses (code_id, user_id)
+       SELECT i.id, e.user_id FROM invite_codes i JOIN enrollments e USING (course_id) ORDER BY i.id, e.id""",
+    f"""INSERT INTO cohorts (id, course_id, name, due_days, created_at)
+        SELECT {_uuid("'h' || c.id || n")}, c.id, 'Cohorte ' || n, 90, c.created_at
+        FROM courses c, generate_series(1, 3) n ORDER BY c.id, n""",
+    """INSERT INTO cohort_members (enrollment_id, cohort_id)
+       SELECT DISTINCT ON (e.id) e.id, h.id FROM enrollments e JOIN cohorts h USING (course_id) ORDER BY e.id, h.id""",
+    f"""INSERT INTO enrollment_allowances (id, course_id, email, created_by, claimed_at, outcome, created_at)
+        SELECT {_uuid("'a' || c.id || n")}, c.id, 'future' || n || '@filled.test', c.created_by,
+               CASE WHEN n < 8 THEN now() END, CASE WHEN n < 8 THEN 'ACTIVE' END, c.created_at
+        FROM courses c, generate_series(1, 10) n ORDER BY c.id, n""",
     """INSERT INTO lesson_progress (enrollment_id, lesson_id, course_id, user_id, percent, started_at, completed_at)
        SELECT e.id, l.id, e.course_id, e.user_id, 50, e.enrolled_at,
               CASE WHEN e.status = 'completed' THEN e.enrolled_at END

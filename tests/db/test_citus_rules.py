@@ -28,6 +28,7 @@ from app.db.migrations import BASE, head, render
 from app.db.prepare import EXTENSIONS, TEXT_SEARCH
 from app.db.statements import Statement
 from app.identity import statements as identity
+from app.learning import cohort_statements as cohorts
 from app.learning import enrollment_statements as enrolling
 from app.main import Application
 from app.tenancy.service import TenantService
@@ -49,6 +50,7 @@ FILTERS = {
     catalog: tuple(catalog.FILTERS),
     enrolling: tuple(enrolling._FILTERS),
     identity: ("search", "role", "status"),
+    cohorts: cohorts.FILTERS,
     work: tuple(work._FILTERS),
 }
 ORDERS = {bank: tuple(bank.ORDERS), catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}

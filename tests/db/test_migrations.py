@@ -15,6 +15,7 @@ from sqlalchemy import URL, create_engine
 
 import app.assessment.question_tables
 import app.catalog.tables
+import app.learning.enrollment_tables
 import app.learning.tables
 import app.tenancy.tables
 import app.work.tables  # noqa: F401 - the tables register themselves

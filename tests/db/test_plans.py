@@ -19,8 +19,12 @@ from app.db import audit, idempotency, outbox
 from app.db.prepare import TENANT_SETTINGS
 from app.db.statements import Statement
 from app.identity import statements as identity
+from app.learning import code_statements as codes
+from app.learning import cohort_statements as cohorts
 from app.learning import enrollment_statements as enrolling
+from app.learning import list_statements as lists_of_people
 from app.learning import places
+from app.learning import seat_statements as seats
 from app.learning import statements as learning
 from app.main import Application
 from app.work import statements as work
@@ -32,7 +36,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "query-plans.md"
 WRITTEN_BY = 18  # the PostgreSQL whose words the page has
 LARGE = frozenset({
     "courses", "modules", "lessons", "lesson_blocks", "enrollments", "lesson_progress", "progress_events",
-    "course_reviews", "members", "outbox",
+    "course_reviews", "members", "outbox", "course_enrollment", "invite_codes", "invite_code_uses",
+    "enrollment_allowances", "cohorts", "cohort_members",
 })  # fmt: skip
 
 _A_SHARE = (
@@ -103,14 +108,26 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
             yield named("jobs", used, **way), work.job_page(filters, **way)
     for way in ways:
         yield named("job_items", **way), work.item_page(False, **way)
+    for used, way in product(("", "status"), ways):
+        word = used and "standing"  # a cohort's members who stand so are few
+        yield named("cohort_member_page", word, **way), cohorts.member_page(frozenset(used.split()), **way)
+        yield f"cohort_member_count {word}", cohorts.member_count(frozenset(used.split()))
+    for way in ways:
+        yield named("code_page", **way), codes.code_page(**way)
+        yield named("cohort_page", **way), cohorts.cohort_page(**way)
+        yield named("allowance_page", **way), lists_of_people.allowance_page(**way)
     for scope in ("all", "own", "published"):
         for factory in (catalog.courses_by_id, catalog.modules_by_id, catalog.lessons_by_id):
             yield f"{factory.__name__} {scope}", factory(scope)
 
 
+MODULES = (
+    catalog, enrolling, seats, codes, cohorts, lists_of_people, learning, places, identity, outbox, idempotency, audit,
+    work,
+)  # fmt: skip
 STATEMENTS = {
     **dict(lists()),
-    **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency, audit, work)),
+    **dict(constants(*MODULES)),
 }
 
 # What the page shows: a statement of those above, what it is for, and the index it stands on.
@@ -137,7 +154,7 @@ SHOWN: dict[str, dict[str, tuple[str, ...]]] = {
         "app.catalog.statements.LESSON_COUNTS": ("How many lessons.", "ix_modules_course", "ix_lessons_module"),
     },
     "Learners": {
-        "app.learning.enrollment_statements.LEARNER_COUNTS": ("How many learners.", "ix_enrollments_course"),
+        "app.learning.enrollment_statements.LEARNER_COUNTS": ("How many learners.", "ix_enrollments_learners"),
         "app.learning.statements.RATINGS": ("The average rating, read from the index.", "ix_course_reviews_rating"),
         "enrollment_page user_id live": ("My courses.", "ix_enrollments_user"),
         "enrollment_page  after": ("Everybody's enrolments, for administrators.", "ix_enrollments_newest"),
@@ -151,6 +168,22 @@ SHOWN: dict[str, dict[str, tuple[str, ...]]] = {
         "app.learning.statements.FIRST_OPEN_LESSON": (
             "Where to resume: the first that is not done.", "ix_modules_course", "ix_lessons_module",
         ),
+    },
+    "Enrolling": {
+        "app.learning.seat_statements.ENTRY": ("A course as somebody comes to it.", "pk_courses"),
+        "app.learning.seat_statements.FIRST_WAITING": ("Who has waited longest.", "ix_enrollments_waiting"),
+        "app.learning.seat_statements.FIRST_DUE": ("What is due by the clock.", "ix_enrollments_due"),
+        "app.learning.seat_statements.FIRST_DONE": (
+            "Who has completed a course and still has a seat.", "ix_enrollments_done",
+        ),
+        "app.learning.seat_statements.PLACES": (
+            "Places in the waiting list.", "pk_enrollments", "ix_enrollments_waiting",
+        ),
+        "app.learning.list_statements.MEMBERS_BY_EMAIL": ("Whose addresses these are.", "ix_members_email"),
+        "app.learning.list_statements.CLAIM": (
+            "What was allowed to an address.", "ix_enrollment_allowances_open",
+        ),
+        "cohort_member_page  after": ("The members of a cohort.", "ix_cohort_members_cohort"),
     },
     "Saving progress": {
         "app.learning.places.SAVE": (

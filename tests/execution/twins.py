@@ -33,6 +33,7 @@ OPAQUE = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "time"),
     (re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+"), "token"),
     (re.compile(r"\"[\w-]{24,}=*\""), '"opaque"'),
+    (re.compile(r"\"(?:[2-9A-HJ-NP-Z]{4}-){0,2}[2-9A-HJ-NP-Z]{4}\""), '"invite code"'),
 )
 WORDS = ("Álgebra", "alg", '"Álgebra"', "", "  ", "x" * 300, "a@<slug 0>.test", "es", "2026")
 USUAL = {
