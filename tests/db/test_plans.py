@@ -127,8 +127,10 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
     for used in ("", "tags", "category", "tags category"):
         yield f"pool {used}", bank.pool(frozenset(used.split()))
         yield f"pool_count {used}", bank.pool_count(frozenset(used.split()))
-    for scope, factory in product(("all", "own"), (bank.tags, bank.categories, bank.questions_by_id)):
-        yield f"{factory.__name__} {scope}", factory(scope)
+    for scope in ("all", "own"):
+        yield f"tags {scope}", bank.tags(scope)
+        yield f"categories {scope}", bank.categories(scope)
+        yield f"questions_by_id {scope}", bank.questions_by_id(scope)
     for scope in ("all", "own", "published"):
         for factory in (catalog.courses_by_id, catalog.modules_by_id, catalog.lessons_by_id):
             yield f"{factory.__name__} {scope}", factory(scope)
