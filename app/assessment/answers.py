@@ -8,10 +8,11 @@ from typing import Any
 
 from app.assessment import bodies
 from app.assessment.numbers import readable
+from app.i18n import message
 from app.identity.validators import InvalidValue, line, text
 
 SHORT, LONG, NUMBER = 1000, 100_000, 60
-NOT_OF_THIS_QUESTION = "is not part of this question; read the question again"
+NOT_OF_THIS_QUESTION = message("is not part of this question; read the question again")
 
 
 @dataclass(frozen=True, slots=True)

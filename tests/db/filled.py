@@ -99,6 +99,17 @@ ROWS = (
     """INSERT INTO course_reviews (course_id, user_id, rating)
        SELECT course_id, user_id, 1 + extract(hour FROM enrolled_at)::int % 5 FROM enrollments
        WHERE status <> 'dropped' ORDER BY id""",
+    f"""INSERT INTO questions (id, course_id, kind, title, category, tags, status, words, created_by, created_at,
+                              import_key, deleted_at)
+        SELECT {_uuid("'q' || n")}, {_uuid("'c' || (1 + n % 25)")},
+               (ARRAY['single', 'multiple', 'numeric', 'essay'])[1 + n % 4], 'Pregunta ' || substr(md5('q' || n), 1, 8),
+               'unidad ' || n % 20, ARRAY['tag' || n % 30], (ARRAY['ready', 'ready', 'draft'])[1 + n % 3],
+               'Palabras de la pregunta', {_uuid(f"'u' || (1 + n % {MEMBERS // 50}) * 50")},
+               timestamptz '2024-05-01' + n * interval '1 minute', 'gift:' || md5('k' || n),
+               CASE WHEN n % 40 = 0 THEN timestamptz '2025-02-01' END
+        FROM generate_series(1, 10000) n""",
+    """INSERT INTO question_versions (question_id, number, body, points, created_by)
+       SELECT id, 1, '{"kind": "text"}', 1, created_by FROM questions ORDER BY id""",
     f"""INSERT INTO outbox (id, kind, payload, relayed_at, created_at)
         SELECT {_uuid("'o' || n")}, 'enrolled', '{{}}', CASE WHEN n % 100 > 0 THEN now() END,
                timestamptz '2024-03-01' + n * interval '1 hour'

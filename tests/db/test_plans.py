@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection, sql
 
+from app.assessment import bank_statements as bank
 from app.catalog import statements as catalog
 from app.db import audit, idempotency, outbox
 from app.db.prepare import TENANT_SETTINGS
@@ -36,7 +37,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "query-plans.md"
 WRITTEN_BY = 18  # the PostgreSQL whose words the page has
 LARGE = frozenset({
     "courses", "modules", "lessons", "lesson_blocks", "enrollments", "lesson_progress", "progress_events",
-    "course_reviews", "members", "outbox", "course_enrollment", "invite_codes", "invite_code_uses",
+    "course_reviews", "members", "outbox", "course_enrollment", "invite_codes", "invite_code_uses", "questions",
+    "question_versions",
     "enrollment_allowances", "cohorts", "cohort_members",
     "course_revisions", "revision_lessons",
 })  # fmt: skip
@@ -117,14 +119,27 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
         yield named("code_page", **way), codes.code_page(**way)
         yield named("cohort_page", **way), cohorts.cohort_page(**way)
         yield named("allowance_page", **way), lists_of_people.allowance_page(**way)
+    for scope, used in product(("all", "own"), ("", *bank.FILTERS, "kinds tags")):
+        filters = frozenset(used.split())
+        yield f"question_count {scope} {used}", bank.question_count(scope, filters)
+        yield f"export {scope} {used}", bank.export(scope, filters)
+        for order, way in product(bank.ORDERS, ways):
+            yield named("question_page", scope, used, order, **way), bank.question_page(scope, filters, order, **way)
+    for used in ("", "tags", "category", "tags category"):
+        yield f"pool {used}", bank.pool(frozenset(used.split()))
+        yield f"pool_count {used}", bank.pool_count(frozenset(used.split()))
+    for scope in ("all", "own"):
+        yield f"tags {scope}", bank.tags(scope)
+        yield f"categories {scope}", bank.categories(scope)
+        yield f"questions_by_id {scope}", bank.questions_by_id(scope)
     for scope in ("all", "own", "published"):
         for factory in (catalog.courses_by_id, catalog.modules_by_id, catalog.lessons_by_id):
             yield f"{factory.__name__} {scope}", factory(scope)
 
 
 MODULES = (
-    catalog, enrolling, seats, codes, cohorts, lists_of_people, learning, places, identity, outbox, idempotency, audit,
-    work,
+    bank, catalog, enrolling, seats, codes, cohorts, lists_of_people, learning, places, identity, outbox, idempotency,
+    audit, work,
 )  # fmt: skip
 STATEMENTS = {
     **dict(lists()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -303,3 +304,12 @@ def test_no_text_breaks_the_reader(text: str) -> None:
     for item in read_gift(text):
         if isinstance(item, GiftQuestion):
             assert meaning(bodies.load(bodies.dump(item.body))) == meaning(item.body)
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+def test_the_example_of_the_guide_can_be_read(language: str) -> None:
+    guide = Path(__file__).parents[2] / "docs" / "guides" / language / "questions.md"
+    example = guide.read_text(encoding="utf-8").split("```")[1]
+    found = [item for item in read_gift(example) if isinstance(item, GiftQuestion)]
+    assert [item.body.kind for item in found] == ["single", "numeric", "matching", "true_false"]
+    assert found[0].tags in {("easy",), ("fácil",)}
