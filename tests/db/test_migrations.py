@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import URL, create_engine
 
 import app.catalog.tables
+import app.credentials.tables
 import app.learning.tables
 import app.tenancy.tables  # noqa: F401 - the tables register themselves
 from app.db.metadata import CONTROL, TENANT
