@@ -12,7 +12,6 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Integer, Interval, Text, Uuid, bindparam, func, null, select, update
 
-from app.catalog.service import LESS_TO_DO
 from app.db import outbox
 from app.db.statements import Statement
 from app.db.tables import control_outbox
@@ -21,17 +20,22 @@ from app.identity.directory import copy_member
 from app.identity.links import Purpose
 from app.identity.purging import purge
 from app.identity.tables import members
-from app.learning.completing import complete_after_removal
 from app.outside import jobs
 from app.outside.mail import Mail, Mailer, MailRefused, MailTemporarilyUndeliverable, render
 from app.platform import Platform
+from app.reactions import EVENTS, HANDLERS, MAILED, TICKS, Tick
 from app.tenancy.records import Tenant, TenantState
 from app.tenancy.service import TenantService
+from app.work import statements as work
+from app.work.running import Runner, is_passing
+from app.work.service import QUEUED
+from app.work.timers import WAKE
 
 log = structlog.get_logger(__name__)
 
 RELAY_BATCH = 100
-MAILED = frozenset({"enrolled", "course_completed"})  # the other events are nobody's mail
+# A job that nobody has touched for so long has lost its worker.
+FORSAKEN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,7 @@ class Worker:
         self._mailer: Mailer = platform.mailer
         # Longer than sending can take, which ends after the mail server's time limit.
         self._lease = timedelta(seconds=platform.settings.smtp_timeout + 60)
+        self._runner = Runner(platform.database, HANDLERS)
         self._task: asyncio.Task[None] | None = None
         queue = platform.queue
         task: Any = queue.task  # its overloads do not know bound methods
@@ -119,6 +124,8 @@ class Worker:
         task(self.offer_link, name=jobs.OFFER_LINK, retry=jobs.RETRY)
         task(self.sync_member, name=jobs.SYNC_MEMBER, retry=jobs.RETRY)
         task(self.relay_tenant, name=jobs.RELAY_TENANT, retry=jobs.RETRY)
+        task(self.tick_tenant, name=jobs.TICK_TENANT, retry=jobs.RETRY)
+        task(self.run_job, name=jobs.RUN_JOB, retry=jobs.RETRY)
         queue.periodic(cron="*/2 * * * *")(task(self.sweep, name=jobs.SWEEP, queueing_lock=jobs.SWEEP))
         queue.periodic(cron="17 * * * *")(task(self.purge, name=jobs.PURGE, queueing_lock=jobs.PURGE))
 
@@ -223,17 +230,92 @@ class Worker:
             pass
 
     async def _relay(self, tenant: Tenant) -> bool:
-        """Relay a batch; returns whether there may be more, also because acting on these made new ones."""
+        """Relay a batch; returns whether there may be more, also because acting on these made new ones.
+
+        When the batch fails, each of its events is tried alone, so that only the bad ones stay behind.
+        """
+        try:
+            return await self._relay_batch(tenant)
+        except Exception as error:
+            if is_passing(error):
+                raise
+        async with self._platform.database.tenant(tenant.handle, read_only=True) as tx:
+            events = await tx.all(outbox.GLANCE, limit=RELAY_BATCH)
+        for event in events:
+            await self._relay_one(tenant, event.id)
+        return False
+
+    async def _relay_one(self, tenant: Tenant, event_id: UUID) -> None:
+        try:
+            async with self._platform.database.tenant(tenant.handle) as tx:
+                for event in await tx.all(outbox.ONE, id=event_id):
+                    await self._act_on(tx, tenant, event)
+                    await tx.execute(outbox.MARK, ids=[event.id])
+        except Exception as error:
+            if is_passing(error):
+                raise
+            log.exception("an event cannot be acted on", tenant=tenant.slug, event_id=str(event_id))
+            async with self._platform.database.tenant(tenant.handle) as tx:
+                await tx.execute(outbox.FAILED, id=event_id, error=f"{type(error).__name__}: {error}"[:1000])
+
+    async def _relay_batch(self, tenant: Tenant) -> bool:
         async with self._platform.database.tenant(tenant.handle) as tx:
             events = await tx.all(outbox.PENDING, limit=RELAY_BATCH)
             for event in events:
-                if event.kind == LESS_TO_DO:
-                    await complete_after_removal(tx, UUID(event.payload["course_id"]))
-                elif event.kind in MAILED:
-                    await self._mail_to_learner(tx, tenant, event)
+                await self._act_on(tx, tenant, event)
             if events:
                 await tx.execute(outbox.MARK, ids=[event.id for event in events])
-        return len(events) == RELAY_BATCH or any(event.kind == LESS_TO_DO for event in events)
+        return len(events) == RELAY_BATCH or tx.published
+
+    async def _act_on(self, tx: Tx, tenant: Tenant, event: outbox.Event) -> None:
+        for reaction in EVENTS.get(event.kind, ()):
+            await reaction(tx, event)
+        if event.kind in MAILED:
+            await self._mail_to_learner(tx, tenant, event)
+        elif event.kind == QUEUED:
+            async with self._platform.database.control() as control:
+                await self._platform.jobs.run_job(control, tenant.id, UUID(event.payload["job_id"]))
+        elif event.kind == WAKE:
+            async with self._platform.database.control() as control:
+                await self._platform.jobs.tick_at(control, tenant.id, datetime.fromisoformat(event.payload["at"]))
+
+    async def tick_tenant(self, *, tenant_id: str) -> None:
+        """Do what is due in a tenant."""
+        tenant = await self._platform.tenants.by_id(UUID(tenant_id))
+        if tenant is not None and tenant.state == TenantState.ACTIVE:
+            await self._tick_all(tenant)
+
+    async def _tick_all(self, tenant: Tenant) -> None:
+        """What is due by the clock, then what follows from it. One that fails keeps no other from being done."""
+        failed: Exception | None = None
+        for tick in TICKS:
+            try:
+                while await self._tick(tenant, tick):
+                    pass
+            except Exception as error:
+                failed = error
+        await self._relay_all(tenant)
+        if failed is not None:
+            raise failed
+
+    async def _tick(self, tenant: Tenant, tick: Tick) -> bool:
+        async with self._platform.database.tenant(tenant.handle) as tx:
+            return await tick(tx)
+
+    async def run_job(self, *, tenant_id: str, job_id: str) -> None:
+        """Do (what is left of) a tenant's job."""
+        tenant = await self._platform.tenants.by_id(UUID(tenant_id))
+        if tenant is not None and tenant.state == TenantState.ACTIVE:
+            await self._runner.run(tenant.handle, UUID(job_id))
+            await self._relay_all(tenant)
+
+    async def _take_up_jobs(self, tenant: Tenant) -> None:
+        """Queue the jobs again whose worker was killed; one that is still being done takes turns with the second."""
+        async with self._platform.database.tenant(tenant.handle, read_only=True) as tx:
+            forsaken = await tx.all(work.FORSAKEN, age=FORSAKEN, limit=RELAY_BATCH)
+        for job_id in forsaken:
+            async with self._platform.database.control() as control:
+                await self._platform.jobs.run_job(control, tenant.id, job_id)
 
     async def _mail_to_learner(self, tx: Tx, tenant: Tenant, event: outbox.Event) -> None:
         addressee = await tx.one_or_none(ADDRESSEE, user_id=UUID(event.payload["user_id"]))
@@ -242,9 +324,9 @@ class Worker:
 
     async def _mail_event(self, tenant: Tenant, event: outbox.Event, addressee: Addressee) -> None:
         context: Mapping[str, object] = {
-            "full_name": addressee.full_name,
-            "course_title": event.payload["course_title"],
             "url": f"{self._platform.settings.public_url}/courses",
+            **event.payload,
+            "full_name": addressee.full_name,
         }
         async with self._platform.database.control() as tx:
             await self._platform.jobs.mail(
@@ -258,9 +340,9 @@ class Worker:
             )
 
     async def sweep(self, timestamp: int) -> None:
-        """Every two minutes, finish what an interrupted process left: suspensions, mails, events in tenants' outboxes.
+        """Every two minutes, finish what an interrupted process left: suspensions, mails, tenants' events and jobs.
 
-        A tenant whose events cannot be relayed keeps nobody else's from being relayed.
+        What is due by the clock is done too. A tenant whose work cannot be done keeps nobody else's from being done.
         """
         service = TenantService(self._platform.database)
         await service.mend()
@@ -270,8 +352,10 @@ class Worker:
                 continue
             try:
                 await self._relay_all(tenant)
+                await self._tick_all(tenant)
+                await self._take_up_jobs(tenant)
             except Exception as error:
-                log.exception("a tenant's events cannot be relayed", tenant=tenant.slug, error=type(error).__name__)
+                log.exception("a tenant's work cannot be done", tenant=tenant.slug, error=type(error).__name__)
 
     async def purge(self, timestamp: int) -> None:
         """Every hour: delete what nobody can use any more of log-ins, links, tokens and sessions."""

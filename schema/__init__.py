@@ -30,6 +30,7 @@ from schema.platform import PlatformSchema
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
+from schema.work import Job, WorkMutation, WorkQuery
 
 # How many items a plain list is assumed to have, where ten is not a good guess.
 COSTS = {
@@ -65,12 +66,15 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.ENROLLMENT:
             enrollment = await context.enrolling.enrollment(key)
             return None if enrollment is None else Enrollment(row=enrollment)
+        case ids.JOB:
+            job = await context.jobs_by_id.load(key)
+            return None if job is None else Job(row=job)
         case _:
             return None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -89,7 +93,7 @@ class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery):
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation):
+class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation, WorkMutation):
     pass
 
 

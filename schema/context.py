@@ -27,6 +27,8 @@ from app.learning.service import LearningService
 from app.platform import Platform
 from app.tenancy.records import Tenant
 from app.viewer import Viewer
+from app.work.rows import Job
+from app.work.service import WorkService
 from schema import loaders
 from schema.loaders import Loader
 
@@ -117,6 +119,15 @@ class Context:
         return IdentityService(self.db, self.viewer, self.here, self.client, self.platform.identity_parts)
 
     @cached_property
+    def work(self) -> WorkService:
+        """Long work."""
+        return WorkService(self.db, self.viewer)
+
+    @cached_property
+    def jobs_by_id(self) -> Loader[Job | None]:
+        return loaders.single(self.work.jobs_by_id, "id")
+
+    @cached_property
     def courses_by_id(self) -> Loader[CourseRow | None]:
         return loaders.single(self.catalog.courses_by_id, "id")
 
@@ -194,6 +205,6 @@ LOADERS = tuple(
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity")
+OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity", "work")
 
 Info = strawberry.Info[Context, None]

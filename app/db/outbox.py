@@ -34,14 +34,34 @@ ADD = Statement(
     ),
     int,
 )
+MOST_ATTEMPTS = 20  # after so many failures an event waits for a person; see docs/operations.md
 # Locked rows are another relay's; skipping them lets two run without doing anything twice.
 PENDING = Statement(
     select(tenant_outbox.c.id, tenant_outbox.c.kind, tenant_outbox.c.payload)
-    .where(tenant_outbox.c.relayed_at.is_(None))
+    .where(tenant_outbox.c.relayed_at.is_(None), tenant_outbox.c.attempts < MOST_ATTEMPTS)
     .order_by(tenant_outbox.c.created_at, tenant_outbox.c.id)
     .limit(bindparam("limit", type_=Integer))
     .with_for_update(skip_locked=True),
     Event,
+)
+GLANCE = Statement(
+    select(tenant_outbox.c.id, tenant_outbox.c.kind, tenant_outbox.c.payload)
+    .where(tenant_outbox.c.relayed_at.is_(None), tenant_outbox.c.attempts < MOST_ATTEMPTS)
+    .order_by(tenant_outbox.c.created_at, tenant_outbox.c.id)
+    .limit(bindparam("limit", type_=Integer)),
+    Event,
+)
+ONE = Statement(
+    select(tenant_outbox.c.id, tenant_outbox.c.kind, tenant_outbox.c.payload)
+    .where(tenant_outbox.c.id == bindparam("id", type_=Uuid), tenant_outbox.c.relayed_at.is_(None))
+    .with_for_update(skip_locked=True),
+    Event,
+)
+FAILED = Statement(
+    update(tenant_outbox)
+    .where(tenant_outbox.c.id == bindparam("id", type_=Uuid), tenant_outbox.c.relayed_at.is_(None))
+    .values(attempts=tenant_outbox.c.attempts + 1, last_error=bindparam("error", type_=Text)),
+    int,
 )
 MARK = Statement(
     update(tenant_outbox)

@@ -1,4 +1,4 @@
-"""Base tables that belong to no domain: the mail outbox (control), and each tenant's identity card and outbox."""
+"""Base tables that belong to no domain: the mail outbox; each tenant's identity card, events and audit log."""
 
 from __future__ import annotations
 
@@ -58,6 +58,9 @@ tenant_outbox = Table(
     Column("payload", JSONB, nullable=False),
     Column("relayed_at", DateTime(timezone=True)),
     created_at(),
+    # How often acting on it failed, and how the last time: one bad event must not hold up those behind it.
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("last_error", Text),
     Index("ix_outbox_pending", "created_at", "id", postgresql_where=text("relayed_at IS NULL")),
 )
 
@@ -71,4 +74,21 @@ idempotency_keys = Table(
     Column("fingerprint", Text, nullable=False),
     Column("result_id", Uuid),
     created_at(),
+)
+
+# What people did that others may ask about later: overrides, waivers, revocations. Rows are added, never changed.
+audit_log = Table(
+    "audit_log",
+    TENANT,
+    Column("id", Uuid, primary_key=True),
+    # Null: the platform itself. No foreign key: the entry outlives the person's membership.
+    Column("actor_id", Uuid),
+    Column("action", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("subject_id", Uuid),
+    Column("reason", Text),
+    Column("changes", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    created_at(),
+    Index("ix_audit_log_newest", "created_at", "id"),
+    Index("ix_audit_log_subject", "subject_id", "created_at", "id"),
 )

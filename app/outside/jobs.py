@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -36,6 +37,8 @@ SEND_MAIL = "send_mail"
 OFFER_LINK = "offer_link"
 SYNC_MEMBER = "sync_member"
 RELAY_TENANT = "relay_tenant"
+TICK_TENANT = "tick_tenant"
+RUN_JOB = "run_job"
 SWEEP = "sweep"
 PURGE = "purge"
 
@@ -90,7 +93,15 @@ class Jobs:
         """Look into a tenant's outbox."""
         await self._defer(tx, RELAY_TENANT, tenant_id=str(tenant_id))
 
-    async def _defer(self, tx: Tx, task: str, **arguments: Any) -> None:
+    async def tick_at(self, tx: Tx, tenant_id: UUID, at: datetime) -> None:
+        """Look at what is due in a tenant at that time."""
+        await self._defer(tx, TICK_TENANT, at=at, tenant_id=str(tenant_id))
+
+    async def run_job(self, tx: Tx, tenant_id: UUID, job_id: UUID) -> None:
+        """Do (what is left of) a job of a tenant."""
+        await self._defer(tx, RUN_JOB, tenant_id=str(tenant_id), job_id=str(job_id))
+
+    async def _defer(self, tx: Tx, task: str, *, at: datetime | None = None, **arguments: Any) -> None:
         if not isinstance(tx, ConnectionTx):
             raise TypeError("jobs are queued in a transaction of the control schema")
-        await self.app.configure_task(task, connection=tx.connection).defer_async(**arguments)
+        await self.app.configure_task(task, connection=tx.connection, schedule_at=at).defer_async(**arguments)

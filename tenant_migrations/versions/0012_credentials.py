@@ -7,7 +7,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0012_credentials"
-down_revision = "0006_plans"
+down_revision = "0007_work"
 branch_labels = None
 depends_on = None
 

@@ -30,6 +30,7 @@ from app.identity import statements as identity
 from app.learning import enrollment_statements as enrolling
 from app.main import Application
 from app.tenancy.service import TenantService
+from app.work import statements as work
 from tests.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,6 +47,7 @@ FILTERS = {
     catalog: tuple(catalog.FILTERS),
     enrolling: tuple(enrolling._FILTERS),
     identity: ("search", "role", "status"),
+    work: tuple(work._FILTERS),
 }
 ORDERS = {catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}
 
@@ -90,17 +92,18 @@ def modules() -> Iterator[ModuleType]:
 
 
 def made_by(factory: Callable[..., Statement[Any]], module: ModuleType) -> Iterator[Statement[Any]]:
-    """A factory's statements for every value of each of its parameters. Raises KeyError for a new parameter."""
+    """A factory's statements for every value of each of its parameters. Raises KeyError for a new kind of parameter."""
     values: dict[str, tuple[Any, ...]] = {
         "scope": ("all", "own", "published"),
-        "after": (False, True),
-        "backward": (False, True),
-        "brief": (False, True),
         "order": ORDERS.get(module, ()),
         "condition": (true(),),
         "used": (frozenset(), *(frozenset({name}) for name in FILTERS.get(module, ()))),
     }
-    for arguments in product(*(values[name] for name in signature(factory).parameters)):
+    choices = (
+        (False, True) if parameter.annotation == "bool" else values[name]
+        for name, parameter in signature(factory).parameters.items()
+    )
+    for arguments in product(*choices):
         yield factory(*arguments)
 
 

@@ -16,7 +16,8 @@ from sqlalchemy import URL, create_engine
 import app.catalog.tables
 import app.credentials.tables
 import app.learning.tables
-import app.tenancy.tables  # noqa: F401 - the tables register themselves
+import app.tenancy.tables
+import app.work.tables  # noqa: F401 - the tables register themselves
 from app.db.metadata import CONTROL, TENANT
 from app.db.migrations import BASE, MigrationError, current, head, render, replay, revisions
 from app.main import Application

@@ -15,7 +15,7 @@ import pytest
 from psycopg import AsyncConnection, sql
 
 from app.catalog import statements as catalog
-from app.db import idempotency, outbox
+from app.db import audit, idempotency, outbox
 from app.db.prepare import TENANT_SETTINGS
 from app.db.statements import Statement
 from app.identity import statements as identity
@@ -23,6 +23,7 @@ from app.learning import enrollment_statements as enrolling
 from app.learning import places
 from app.learning import statements as learning
 from app.main import Application
+from app.work import statements as work
 from tests.db.filled import COURSES, EACH, MEMBERS, fill
 from tests.mailbox import Mailbox
 from tests.world import World
@@ -95,12 +96,22 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
         yield f"enrollment_count {used}", enrolling.enrollment_count(filters)
         for way in ways:
             yield named("enrollment_page", used, **way), enrolling.enrollment_page(filters, **way)
+    for used in ("", "created_by", "kind"):
+        filters = frozenset({used} - {""})
+        yield f"job_count {used}", work.job_count(filters)
+        for way in ways:
+            yield named("jobs", used, **way), work.job_page(filters, **way)
+    for way in ways:
+        yield named("job_items", **way), work.item_page(False, **way)
     for scope in ("all", "own", "published"):
         for factory in (catalog.courses_by_id, catalog.modules_by_id, catalog.lessons_by_id):
             yield f"{factory.__name__} {scope}", factory(scope)
 
 
-STATEMENTS = {**dict(lists()), **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency))}
+STATEMENTS = {
+    **dict(lists()),
+    **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency, audit, work)),
+}
 
 # What the page shows: a statement of those above, what it is for, and the index it stands on.
 SHOWN: dict[str, dict[str, tuple[str, ...]]] = {

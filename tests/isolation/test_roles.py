@@ -35,6 +35,8 @@ QUERIES: dict[str, tuple[frozenset[Any], str]] = {
     "nodes": (KNOWN, f"nodes(ids: [{ID}]) {{ id }}"),
     "myEnrollments": (KNOWN, "myEnrollments { totalCount }"),
     "enrollments": (AUTHORS, "enrollments { totalCount }"),
+    "job": (KNOWN, f"job(id: {ID}) {{ id }}"),
+    "jobs": (AUTHORS, "jobs { totalCount }"),
     "progress": (KNOWN, f"progress(courseId: {ID}) {{ percent }}"),
 }
 EVENT = f'{{clientEventId: "{uuid4()}", lessonId: {ID}, kind: VIEWED, occurredAt: "2026-01-01T00:00:00Z"}}'
@@ -68,6 +70,7 @@ MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
     "updateLesson": (AUTHORS, f"{{id: {ID}}}"),
     "deleteLesson": (AUTHORS, f"{{id: {ID}}}"),
     "reorderLessons": (AUTHORS, f"{{moduleId: {ID}, lessonIds: []}}"),
+    "cancelJob": (AUTHORS, f"{{id: {ID}}}"),
     "enroll": (LEARNERS, f"{{courseId: {ID}}}"),
     "unenroll": (LEARNERS, f"{{courseId: {ID}}}"),
     "syncProgress": (LEARNERS, f"{{events: [{EVENT}]}}"),

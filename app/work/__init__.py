@@ -1,0 +1,1 @@
+"""Long work: jobs of many items, done in chunks by the worker, each item exactly once."""
