@@ -9,6 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from uuid import UUID
 
 from app.catalog.service import LESS_TO_DO
+from app.credentials.bulk import IssueMany, RevokeMany
+from app.credentials.issuing import EXPIRING, ISSUED
+from app.credentials.reminding import remind
 from app.db.outbox import Event
 from app.db.transaction import Tx
 from app.learning.completing import complete_after_removal
@@ -30,10 +33,10 @@ EVENTS: Mapping[str, tuple[Reaction, ...]] = {
 
 # Called for a tenant at least every two minutes, and when a timer (app.work.timers) asks for it. Each does a bounded
 # number of things that are due and returns whether there may be more.
-TICKS: tuple[Tick, ...] = ()
+TICKS: tuple[Tick, ...] = (remind,)
 
 # What does the items of long work.
-HANDLERS: tuple[Handler, ...] = ()
+HANDLERS: tuple[Handler, ...] = (IssueMany(), RevokeMany())
 
 # Events that are told to the person of their payload's ``user_id`` by the mail of the same name.
-MAILED = frozenset({"enrolled", "course_completed"})
+MAILED = frozenset({"enrolled", "course_completed", ISSUED, EXPIRING})

@@ -33,6 +33,7 @@ class Action(StrEnum):
     LEARN = "learn"
     READ_ENROLLMENTS = "read_enrollments"
     RUN_JOBS = "run_jobs"
+    MANAGE_CERTIFICATES = "manage_certificates"
 
 
 _EVERYONE = frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN, Role.ANALYST, Role.OPERATOR})
@@ -50,6 +51,7 @@ MATRIX: dict[Action, frozenset[Role]] = {
     Action.LEARN: frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN}),
     Action.READ_ENROLLMENTS: _AUTHORS,
     Action.RUN_JOBS: _AUTHORS,
+    Action.MANAGE_CERTIFICATES: _AUTHORS,
 }
 
 

@@ -15,10 +15,12 @@ from strawberry.schema.config import StrawberryConfig
 
 from app.settings import Settings
 from app.viewer import Action
-from schema import errors, identity, ids
+from schema import credentials, errors, identity, ids
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
 from schema.context import Info
+from schema.certificates import Certificate
+from schema.credentials import CertificateMutation, CertificateQuery
 from schema.documents import Documents, remember
 from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
@@ -69,12 +71,15 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.JOB:
             job = await context.jobs_by_id.load(key)
             return None if job is None else Job(row=job)
+        case ids.CERTIFICATE:
+            certificate = await context.certificates_by_id.load(key)
+            return None if certificate is None else Certificate(row=certificate)
         case _:
             return None
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery):
+class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, CertificateQuery):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -93,7 +98,15 @@ class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQue
 
 
 @strawberry.type(description="Everything that can be changed.")
-class Mutation(IdentityMutation, AuthoringMutation, EnrollmentMutation, LearningMutation, ReviewMutation, WorkMutation):
+class Mutation(
+    IdentityMutation,
+    AuthoringMutation,
+    EnrollmentMutation,
+    LearningMutation,
+    ReviewMutation,
+    WorkMutation,
+    CertificateMutation,
+):
     pass
 
 
@@ -119,7 +132,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         mutation=Mutation,
         types=[Node],
         extensions=extensions,
-        exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
+        exception_handlers=[*identity.HANDLERS, *credentials.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if compiles else None,
         config=StrawberryConfig(scalar_map=SCALARS),
     )

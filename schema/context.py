@@ -8,6 +8,8 @@ import strawberry
 
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.service import CatalogService
+from app.credentials.rows import CertificateRow
+from app.credentials.service import CertificateService
 from app.db.database import Operation
 from app.http.resolution import tenant_required
 from app.http.viewer import Asker
@@ -124,6 +126,16 @@ class Context:
         return WorkService(self.db, self.viewer)
 
     @cached_property
+    def credentials(self) -> CertificateService:
+        """Certificates."""
+        platform = self.platform
+        return CertificateService(self.db, self.viewer, platform.desk.house(self.here), platform.storage)
+
+    @cached_property
+    def certificates_by_id(self) -> Loader[CertificateRow | None]:
+        return loaders.single(self.credentials.certificates_by_id, "id")
+
+    @cached_property
     def jobs_by_id(self) -> Loader[Job | None]:
         return loaders.single(self.work.jobs_by_id, "id")
 
@@ -205,6 +217,6 @@ LOADERS = tuple(
 )
 
 # What was made for one viewer in one tenant.
-OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity", "work")
+OF_VIEWER = ("mask", "db", "catalog", "enrolling", "learning", "identity", "work", "credentials")
 
 Info = strawberry.Info[Context, None]

@@ -37,6 +37,12 @@ QUERIES: dict[str, tuple[frozenset[Any], str]] = {
     "enrollments": (AUTHORS, "enrollments { totalCount }"),
     "job": (KNOWN, f"job(id: {ID}) {{ id }}"),
     "jobs": (AUTHORS, "jobs { totalCount }"),
+    "certificate": (KNOWN, f"certificate(id: {ID}) {{ id }}"),
+    "myCertificates": (KNOWN, "myCertificates { totalCount }"),
+    "certificates": (AUTHORS, "certificates { totalCount }"),
+    "verifyCertificate": (ANYBODY, 'verifyCertificate(code: "x") { code }'),
+    "certificateEligibility": (KNOWN, f"certificateEligibility(courseId: {ID}) {{ isEligible }}"),
+    "certificateTemplate": (AUTHORS, f"certificateTemplate(courseId: {ID}) {{ version }}"),
     "progress": (KNOWN, f"progress(courseId: {ID}) {{ percent }}"),
 }
 EVENT = f'{{clientEventId: "{uuid4()}", lessonId: {ID}, kind: VIEWED, occurredAt: "2026-01-01T00:00:00Z"}}'
@@ -76,6 +82,15 @@ MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
     "syncProgress": (LEARNERS, f"{{events: [{EVENT}]}}"),
     "reviewCourse": (LEARNERS, f"{{courseId: {ID}, rating: 3}}"),
     "deleteReview": (LEARNERS, f"{{courseId: {ID}}}"),
+    "issueCertificate": (LEARNERS, f"{{courseId: {ID}}}"),
+    "revokeCertificate": (AUTHORS, f'{{id: {ID}, reason: "why not"}}'),
+    "reinstateCertificate": (AUTHORS, f'{{id: {ID}, reason: "why not"}}'),
+    "reissueCertificate": (AUTHORS, f'{{id: {ID}, reason: "why not"}}'),
+    "issueCertificates": (AUTHORS, f"{{courseId: {ID}}}"),
+    "revokeCertificates": (AUTHORS, '{ids: [], reason: "why not"}'),
+    "updateCertificateTemplate": (AUTHORS, f"{{courseId: {ID}}}"),
+    "setCertificateException": (AUTHORS, f'{{courseId: {ID}, userId: {ID}, kind: ALLOW, reason: "why not"}}'),
+    "removeCertificateException": (AUTHORS, f"{{courseId: {ID}, userId: {ID}}}"),
     "completeLesson": (LEARNERS, f"{{lessonId: {ID}}}"),
 }
 
