@@ -127,7 +127,9 @@ class CertificateTemplateSuccess:
 
 @strawberry.type(description="Whether the learner gets a certificate now.")
 class CertificateExceptionSuccess:
-    eligibility: CertificateEligibility = strawberry.field(description="How the learner stands after the change.")
+    eligibility: CertificateEligibility | None = strawberry.field(
+        description="How the learner stands after the change."
+    )
 
 
 IssueCertificateResult = Annotated[
@@ -220,9 +222,11 @@ def certificate_page(page: Any, count: Any) -> CertificateConnection:
     return made
 
 
-async def eligibility_of(info: Info, course_id: Any, user_id: Any) -> CertificateEligibility:
-    """How a learner stands."""
+async def eligibility_of(info: Info, course_id: Any, user_id: Any) -> CertificateEligibility | None:
+    """How a learner stands; None when there is no such course."""
     found = await info.context.credentials.eligibility(course_id, user_id)
+    if found is None:
+        return None
     return CertificateEligibility(reasons=[CertificateObjection(objection=each) for each in found])
 
 
@@ -273,7 +277,9 @@ class CertificateQuery:
         row = await context.platform.desk.find(context.here, code, context.client.ip)
         return None if row is None else CertificateVerification(row=row)
 
-    @strawberry.field(description="Whether a learner has earned a course's certificate, and what is missing.")
+    @strawberry.field(
+        description="Whether a learner has earned a course's certificate, and what is missing; null without course."
+    )
     async def certificate_eligibility(
         self,
         info: Info,
@@ -282,17 +288,17 @@ class CertificateQuery:
             strawberry.ID | None,
             strawberry.argument(description="The learner, for those who run the course; oneself by default."),
         ] = None,
-    ) -> CertificateEligibility:
+    ) -> CertificateEligibility | None:
         mask = info.context.mask
         learner = None if user_id is None else ids.decode(ids.USER, user_id, mask)
         return await eligibility_of(info, ids.decode(ids.COURSE, course_id, mask), learner)
 
-    @strawberry.field(description="How a course's certificates are, for those who run it.")
+    @strawberry.field(description="How a course's certificates are, for those who run it; null without course.")
     async def certificate_template(
         self, info: Info, course_id: Annotated[strawberry.ID, strawberry.argument(description="The course.")]
-    ) -> CertificateTemplate:
+    ) -> CertificateTemplate | None:
         row = await info.context.credentials.template(ids.decode(ids.COURSE, course_id, info.context.mask))
-        return CertificateTemplate(row=row)
+        return None if row is None else CertificateTemplate(row=row)
 
 
 @strawberry.type

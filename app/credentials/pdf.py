@@ -47,7 +47,7 @@ def _compiler() -> typst.Compiler:
 
 def draw(facts: Facts) -> bytes:
     """The PDF (A4 landscape, PDF/A-2b, fonts embedded). Takes some 10 ms of CPU; the first one some 2 s."""
-    return _compiled(facts, format="pdf", timestamp=facts.issued_at, pdf_standards=["a-2b"])
+    return _compiled(facts, format="pdf", timestamp=facts.issued_at.replace(microsecond=0), pdf_standards=["a-2b"])
 
 
 def picture(facts: Facts, *, ppi: float = 110) -> bytes:

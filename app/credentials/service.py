@@ -91,17 +91,17 @@ class CertificateService:
         """Where the signed badge is."""
         return self._house.badge_url(row.code)
 
-    async def eligibility(self, course_id: UUID, user_id: UUID | None) -> list[Objection]:
-        """Everything that stands against the certificate of a learner (by default the viewer).
+    async def eligibility(self, course_id: UUID, user_id: UUID | None) -> list[Objection] | None:
+        """Everything that stands against the certificate of a learner (by default the viewer); None without course.
 
-        Raises: Unauthenticated, Forbidden (somebody else's, of a course one does not run), NotFound (course).
+        Raises: Unauthenticated, Forbidden (somebody else's, of a course one does not run).
         """
         own = self.viewer.require(Action.READ_SELF)
         async with self.db.read() as tx:
+            if await tx.scalar(sql.EXISTING_COURSE, course_id=course_id) is None:
+                return None
             if user_id not in {None, own}:
                 await self._require_run(tx, course_id)
-            if await tx.scalar(sql.EXISTING_COURSE, course_id=course_id) is None:
-                raise NotFound("course")
             case = await tx.one_or_none(sql.CASE, course_id=course_id, user_id=user_id or own)
             if case is None:
                 return [Objection(Reason.NOT_ENROLLED, {})]
@@ -208,10 +208,12 @@ class CertificateService:
 
     # --- templates and exceptions
 
-    async def template(self, course_id: UUID) -> TemplateRow:
-        """How a course's certificates are. Raises: Unauthenticated, Forbidden, NotFound (course)."""
+    async def template(self, course_id: UUID) -> TemplateRow | None:
+        """How a course's certificates are; None without course. Raises: Unauthenticated, Forbidden."""
         self.viewer.require(Action.MANAGE_CERTIFICATES)
         async with self.db.read() as tx:
+            if await tx.scalar(sql.EXISTING_COURSE, course_id=course_id) is None:
+                return None
             await self._require_run(tx, course_id)
             return await template_of(tx, course_id)
 
@@ -230,7 +232,9 @@ class CertificateService:
             if expected_version in {None, present.version}:
                 made = await tx.one_or_none(sql.ADD_TEMPLATE, **checked(present, given), created_by=own)
             if made is None:
-                raise Conflict("somebody changed this in the meantime; read it again", code="VERSION_CONFLICT")
+                raise Conflict(
+                    "this was changed meanwhile; read it again and repeat your change", code="VERSION_CONFLICT"
+                )
             return made
 
     async def set_exception(self, course_id: UUID, user_id: UUID, *, kind: str, reason: str) -> ExceptionRow:
