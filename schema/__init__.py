@@ -18,8 +18,8 @@ from app.viewer import Action
 from schema import credentials, errors, identity, ids
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
-from schema.context import Info
 from schema.certificates import Certificate
+from schema.context import Info
 from schema.credentials import CertificateMutation, CertificateQuery
 from schema.documents import Documents, remember
 from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery

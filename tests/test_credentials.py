@@ -250,7 +250,7 @@ async def test_who_is_allowed_needs_neither_completion_nor_score(acme: World) ->
     made = await issue(acme, course_id, learner)
     assert (made["facts"]["basis"], made["facts"]["completedAt"]) == ("EXCEPTION", None)
     query = """mutation($input: RemoveCertificateExceptionInput!) { removeCertificateException(input: $input) {
-        __typename ... on CertificateExceptionSuccess { eligibility { reasons { code } } } ... on Problem { code } } }"""
+        ... on CertificateExceptionSuccess { eligibility { reasons { code } } } ... on Problem { code } } }"""
     less = {"courseId": asked["courseId"], "userId": learner.id}
     removed = await acme.ask(query, as_=Role.INSTRUCTOR, input=less)
     assert removed["removeCertificateException"]["eligibility"] == {"reasons": [{"code": "NOT_COMPLETED"}]}

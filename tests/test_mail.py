@@ -47,6 +47,7 @@ CONTEXT: dict[str, object] = {
     "full_name": "José Núñez",
     "url": URL,
     "course_title": "Álgebra: ¿qué es?",
+    "days": 7,
 }
 
 
@@ -84,6 +85,8 @@ class _Page(HTMLParser):
 def test_every_mail_exists_in_both_languages() -> None:
     assert NAMES == [
         "already_registered",
+        "certificate_expiring",
+        "certificate_issued",
         "course_completed",
         "enrolled",
         "invitation",

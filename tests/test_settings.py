@@ -53,8 +53,8 @@ def test_a_wrong_value_hides_no_other_problem(monkeypatch: pytest.MonkeyPatch) -
         load(env="production")
     named = [line.split(":")[0].strip() for line in str(refused.value).splitlines()]
     assert sorted(named) == [
-        "ALLOWED_HOSTS", "BASE_DOMAIN", "CORS_ORIGINS", "CREDENTIALS_SECRET", "DATABASE_URL", "JWT_SECRET", "PORT", "PUBLIC_URL",
-        "SMTP_HOST",
+        "ALLOWED_HOSTS", "BASE_DOMAIN", "CORS_ORIGINS", "CREDENTIALS_SECRET", "DATABASE_URL", "JWT_SECRET", "PORT",
+        "PUBLIC_URL", "SMTP_HOST",
     ]  # fmt: skip
     assert "s3cret" not in str(refused.value)
 
