@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import strawberry
 
@@ -60,9 +61,17 @@ class Context:
         return made
 
     async def close(self) -> None:
-        """End the operation's snapshot."""
-        if self._operation is not None:
-            await self._operation.close()
+        """End the operation's snapshot, and let go of all that was read.
+
+        Operation, services and loaders lead back here: kept, a page of hundreds of rows would lie about until Python's
+        garbage collector has found the circle, and searching it costs more than reading the page did.
+        """
+        operation, self._operation = self._operation, None
+        for name in OF_VIEWER:
+            self.__dict__.pop(name, None)
+        self._forget()
+        if operation is not None:
+            await operation.close()
 
     @property
     def here(self) -> Tenant:
@@ -74,11 +83,8 @@ class Context:
     async def enter(self, tenant: Tenant, access_token: str) -> None:
         """Show and do what follows in this operation as the session that was just opened."""
         await self.close()
-        self._operation = None
         self.tenant = tenant
         self.viewer = await self.platform.gate.viewer_of(self.platform.tokens.verify(access_token))
-        for name in (*OF_VIEWER, *LOADERS):
-            self.__dict__.pop(name, None)
 
     @cached_property
     def mask(self) -> int:
@@ -98,7 +104,9 @@ class Context:
 
     def _forget(self) -> None:
         for name in LOADERS:
-            self.__dict__.pop(name, None)
+            loader: Loader[Any] | None = self.__dict__.pop(name, None)
+            if loader is not None:
+                loader.retire()
 
     @cached_property
     def catalog(self) -> CatalogService:

@@ -39,6 +39,10 @@ class Loader(Generic[Value]):
             self._singles = DataLoader(self.all, cache=False)
         return await self._singles.load(key)
 
+    def retire(self) -> None:
+        """Nobody will ask any more, though those who have are answered: let go of the DataLoader, which leads back."""
+        self._singles = None
+
     async def all(self, keys: Sequence[UUID]) -> list[Value]:
         """The values of many keys, in order, without a future for each."""
         known = self._known

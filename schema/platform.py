@@ -74,6 +74,8 @@ class PlatformSchema(strawberry.Schema):
                     if type(found) is not GraphQLExecutionResult:
                         found = await found
                     data, errors = found.data, found.errors
+                    # They lead back to the executor: a circle that would wait for the garbage collector.
+                    del executor.async_helpers
         except Exception as error:
             errors = [error if isinstance(error, GraphQLError) else GraphQLError(str(error), original_error=error)]
         finally:

@@ -16,7 +16,7 @@ from app.work.statements import ITEM_ORDER, ORDER
 from schema import ids
 from schema.context import Info
 from schema.enums import word
-from schema.errors import ConflictProblem, ForbiddenProblem, NotFoundProblem, UnavailableProblem
+from schema.errors import ConflictProblem, ForbiddenProblem, NotFoundProblem, UnavailableProblem, ValidationProblem
 from schema.node import Node, shown
 from schema.paging import After, Before, Connection, First, Last, connection, page_request
 from schema.scalars import DateTime
@@ -169,7 +169,7 @@ class JobSuccess:
 
 
 CancelJobResult = Annotated[
-    JobSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | UnavailableProblem,
+    JobSuccess | NotFoundProblem | ForbiddenProblem | ConflictProblem | ValidationProblem | UnavailableProblem,
     strawberry.union("CancelJobResult", description="Outcome of cancelJob."),
 ]
 

@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from app.catalog.statements import COURSE_FOR_UPDATE
 from app.db.statements import Statement
+from app.db.wire import Wire
 from app.viewer import Role
 from tests.world import Person, World
 
@@ -552,3 +553,23 @@ async def test_a_module_and_a_lesson_can_be_read_by_their_ids(acme: World) -> No
     assert data["module"] == {"title": "Module 1", "course": {"title": "Curso"}}
     assert data["lesson"]["lockReasons"] == [{"code": "NOT_ENROLLED", "message": "enrol in the course first"}]
     assert [node and node["__typename"] for node in data["nodes"]] == ["Module", "Lesson", None, None]
+
+
+async def test_sibling_lists_are_asked_for_in_one_message(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    await acme.course()
+    query = "{ courses { nodes { instructors { fullName } lessonCount averageRating } } }"
+    await acme.ask(query, as_=Role.STUDENT)
+    messages: list[int] = []
+    end = Wire._end_message
+
+    def counted(wire: Wire) -> None:
+        messages.append(len(wire._under_way))
+        end(wire)
+
+    await asyncio.sleep(0.02)  # the former transaction's end is sent without anybody waiting for it
+    monkeypatch.setattr(Wire, "_end_message", counted)
+    with acme.counting() as statements:
+        await acme.ask(query, as_=Role.STUDENT)
+    await asyncio.sleep(0.02)
+    assert statements.in_tenant() == 4
+    assert messages == [3, 3, 1]  # begin, fence and the page; its three siblings; the end

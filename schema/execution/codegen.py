@@ -122,7 +122,7 @@ def _wait(numbered: list[tuple[int, FieldPlan]]) -> list[str]:
     free = [number for number, plan in batches if resolving(plan) == Wait.FREELY]
     turns = [number for number, plan in batches if resolving(plan) == Wait.IN_TURN]
     started = {number: f"batch_later(operation, f{number}, sources, frame)" for number in (*free, *turns)}
-    if not calls and (not free or len(started) == 1):
+    if not calls and len(started) <= 1:
         return [f"c{number} = await {text}" for number, text in started.items()]
     later = [f"partial(batch_later, operation, f{number}, sources, frame)" for number in turns]
     names = [f"c{number}" for number in (*free, *turns)]

@@ -156,7 +156,7 @@ OTHERS: dict[str, Change] = {
 }
 # Of these, kept answers show nothing: log-ins, addresses, passwords, and what learners do (learnerCount is not kept).
 QUIET = {
-    *("changePassword", "completeLesson", "enroll", "login", "logout", "refreshToken", "register"),
+    *("cancelJob", "changePassword", "completeLesson", "enroll", "login", "logout", "refreshToken", "register"),
     *("requestPasswordReset", "resendVerification", "resetPassword", "revokeSession", "switchTenant", "syncProgress"),
     "unenroll",
 }
