@@ -158,6 +158,8 @@ OTHERS: dict[str, Change] = {
 QUIET = {
     *("cancelJob", "changePassword", "completeLesson", "enroll", "login", "logout", "refreshToken", "register"),
     *("requestPasswordReset", "resendVerification", "resetPassword", "revokeSession", "switchTenant", "syncProgress"),
+    *("issueCertificate", "issueCertificates", "reinstateCertificate", "reissueCertificate", "revokeCertificate"),
+    *("revokeCertificates", "removeCertificateException", "setCertificateException", "updateCertificateTemplate"),
     "unenroll",
 }
 ANNOUNCED_ELSEWHERE = {"verifyEmail"}  # through copy_member, like createUser

@@ -23,6 +23,7 @@ from sqlalchemy import true
 
 import app
 from app.catalog import statements as catalog
+from app.credentials import statements as credentials
 from app.db.migrations import BASE, head, render
 from app.db.prepare import EXTENSIONS, TEXT_SEARCH
 from app.db.statements import Statement
@@ -48,6 +49,7 @@ FILTERS = {
     enrolling: tuple(enrolling._FILTERS),
     identity: ("search", "role", "status"),
     work: tuple(work._FILTERS),
+    credentials: tuple(credentials._FILTERS),
 }
 ORDERS = {catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}
 

@@ -15,6 +15,7 @@ import pytest
 from psycopg import AsyncConnection, sql
 
 from app.catalog import statements as catalog
+from app.credentials import statements as credentials
 from app.db import audit, idempotency, outbox
 from app.db.prepare import TENANT_SETTINGS
 from app.db.statements import Statement
@@ -32,13 +33,14 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "query-plans.md"
 WRITTEN_BY = 18  # the PostgreSQL whose words the page has
 LARGE = frozenset({
     "courses", "modules", "lessons", "lesson_blocks", "enrollments", "lesson_progress", "progress_events",
-    "course_reviews", "members", "outbox",
+    "course_reviews", "members", "outbox", "certificates",
 })  # fmt: skip
 
 _A_SHARE = (
     "counts a large share of all courses; an index for each such filter would cost every tenant more than it saves"
 )
 _EVERYBODYS = "counts (nearly) all enrolments of the school, for administrators; there is nothing to skip"
+_ALL_CERTIFICATES = "counts (nearly) all certificates of the school, for administrators; there is nothing to skip"
 # Statements that may read a large table from end to end, and why.
 READS_ALL = {
     **{
@@ -47,6 +49,7 @@ READS_ALL = {
         for name in ("category", "level", "language")
     },
     **{f"enrollment_count {name}": _EVERYBODYS for name in ("", "live", "status")},
+    **{f"certificate_count {name}": _ALL_CERTIFICATES for name in ("", "state")},
 }
 # With these filters (words of a statement's name) a page is read in an index's order; with others, few rows are left.
 IN_ORDER = frozenset({"", "category", "level", "language", "published", "role", "status", "live"})
@@ -96,6 +99,11 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
         yield f"enrollment_count {used}", enrolling.enrollment_count(filters)
         for way in ways:
             yield named("enrollment_page", used, **way), enrolling.enrollment_page(filters, **way)
+    for used in ("", "user_id", "course_id", "teacher_id", "state", "course_id state", "course_id teacher_id"):
+        filters = frozenset(used.split())
+        yield f"certificate_count {used}", credentials.certificate_count(filters)
+        for way in ways:
+            yield named("certificate_page", used, **way), credentials.certificate_page(filters, **way)
     for used in ("", "created_by", "kind"):
         filters = frozenset({used} - {""})
         yield f"job_count {used}", work.job_count(filters)
@@ -110,7 +118,7 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
 
 STATEMENTS = {
     **dict(lists()),
-    **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency, audit, work)),
+    **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency, audit, work, credentials)),
 }
 
 # What the page shows: a statement of those above, what it is for, and the index it stands on.
