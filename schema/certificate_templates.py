@@ -94,8 +94,8 @@ class CertificateTemplate:
 
 @strawberry.input(description="Who signs a certificate.")
 class CertificateSignatoryInput:
-    name: str = strawberry.field(description="1 to 80 characters.")
-    role: str = strawberry.field(default="", description="At most 80 characters.")
+    name: str = strawberry.field(description="1 to 60 characters.")
+    role: str = strawberry.field(default="", description="At most 60 characters.")
 
 
 @strawberry.input(description="Changes of how a course's certificates are; what is not sent stays as it is.")

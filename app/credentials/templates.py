@@ -37,7 +37,7 @@ def signatories(value: Sequence[Signatory]) -> list[dict[str, str]]:
     """Up to three people, each with a name and what they are. Raises InvalidValue."""
     if len(value) > MOST_SIGNATORIES:
         raise InvalidValue("TOO_MANY", "may have at most {maximum} entries", maximum=MOST_SIGNATORIES)
-    return [{"name": line(each.name, minimum=1, maximum=80), "role": line(each.role, maximum=80)} for each in value]
+    return [{"name": line(each.name, minimum=1, maximum=60), "role": line(each.role, maximum=60)} for each in value]
 
 
 # What is said of each value, and how it is checked. One page holds no more text than this.
