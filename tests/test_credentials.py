@@ -70,7 +70,7 @@ async def test_k1_twenty_parallel_clicks_make_one_certificate_one_event_and_one_
     await complete(acme, course_id, learner)
     clicks = (issue(acme, course_id, learner) for _ in range(20))
     relay = acme.application.worker.relay_tenant(tenant_id=str(acme.tenant.id))
-    *found, _ = await asyncio.gather(*clicks, relay)
+    found, _ = await asyncio.gather(asyncio.gather(*clicks), relay)
     assert len({each["id"] for each in found}) == 1
     await acme.work()
     assert (await count(acme), await events(acme, "certificate_issued")) == (1, 1)

@@ -15,6 +15,7 @@ import zxingcpp
 
 from app.credentials import pdf
 from app.credentials.facts import Facts, Signatory
+from app.i18n import Locale
 from app.outside.storage import Storage, StorageUnavailable
 from app.viewer import Role
 from tests.certified import MINE, certified, complete, verify
@@ -113,7 +114,7 @@ def test_what_people_write_is_never_markup() -> None:
 
 
 @pytest.mark.parametrize("locale", ["es", "en"])
-def test_the_longest_texts_still_fit_one_page_and_keep_their_code(locale: str) -> None:
+def test_the_longest_texts_still_fit_one_page_and_keep_their_code(locale: Locale) -> None:
     facts = replace(
         FACTS, locale=locale, learner_name="Wolfeschlegelsteinhausenbergerdorff " * 4, title="Ñ" * 80,
         course_title="Una introducción extraordinariamente detallada " * 4, body="Palabras y más palabras. " * 12,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import httpx
 import pytest
 
 from app.viewer import Role
@@ -11,7 +12,9 @@ from tests.certified import REVOKE, certified, template
 from tests.world import World
 
 
-async def page(world: World, code: str, *, tenant: str | None = None, language: str = "en", host: str = "api.test"):  # type: ignore[no-untyped-def]
+async def page(
+    world: World, code: str, *, tenant: str | None = None, language: str = "en", host: str = "api.test"
+) -> httpx.Response:
     return await world.http.get(
         f"/verify/{code}",
         params={} if tenant is None else {"tenant": tenant},

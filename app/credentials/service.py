@@ -197,13 +197,13 @@ class CertificateService:
             check.note("input.ids", "OUT_OF_RANGE", "must be between {minimum} and {maximum}", minimum=1, maximum=MOST)
         check.done()
         async with self.db.write() as tx:
-            rows = await tx.all(sql.BY_ID, ids=list(ids))
-            for course_id in {row.course_id for row in rows}:
-                if not await self._runs(tx, course_id):
-                    raise NotFound("certificate")
-            if len(rows) != len(set(ids)):
+            found = {row.id: row for row in await tx.all(sql.BY_ID, ids=list(ids))}
+            runs = [await self._runs(tx, course_id) for course_id in {row.course_id for row in found.values()}]
+            if len(found) != len(set(ids)) or not all(runs):
                 raise NotFound("certificate")
-            items = [NewItem(row.facts["learner_name"], {"certificate_id": str(row.id)}) for row in rows]
+            items = [
+                NewItem(found[key].facts["learner_name"], {"certificate_id": str(key)}) for key in dict.fromkeys(ids)
+            ]
             return await create(tx, REVOKE_MANY, by=own, payload={"reason": reason}, items=items, is_dry_run=is_dry_run)
 
     # --- templates and exceptions
