@@ -280,6 +280,23 @@ async def test_k6_completing_the_course_again_opens_a_new_cycle(acme: World) -> 
     assert (await verify(acme, first["code"]))["standing"] == "VALID"
 
 
+async def test_k6_a_certificate_of_a_former_cycle_can_be_reissued_with_what_was_done_then(acme: World) -> None:
+    learner = await acme.person(name="Ana Before")
+    course_id = await acme.course()
+    first = await certified(acme, course_id, learner)
+    await acme.as_owner("UPDATE enrollments SET cycle = 2, completed_at = NULL, status = 'active'")
+    await acme.as_owner(f"UPDATE members SET full_name = 'Ana After' WHERE user_id = '{learner.user_id}'")
+    answer = await acme.ask(REISSUE, as_=Role.INSTRUCTOR, input={"id": first["id"], "reason": "change of name"})
+    newer = answer["reissueCertificate"]["certificate"]
+    query = "query($id: ID!) { certificate(id: $id) { cycle facts { learnerName completedAt basis } } }"
+    assert (await acme.ask(query, as_=learner, id=newer["id"]))["certificate"] == {
+        "cycle": 1,
+        "facts": {
+            "learnerName": "Ana After", "completedAt": first["facts"]["completedAt"], "basis": "COMPLETION",
+        },
+    }  # fmt: skip
+
+
 async def test_k6_a_term_ends_after_a_time_of_grace(acme: World) -> None:
     course_id = await acme.course()
     await template(acme, course_id, validityMonths=24, graceDays=30)

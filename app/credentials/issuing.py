@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -99,26 +99,24 @@ async def issue(tx: Tx, house: House, enrollment_id: UUID, *, by: UUID | None) -
     if found:
         raise Ineligible(found)
     valid_until = rules.months_later(case.now, template.validity_months) if template.validity_months else None
-    return await _add(tx, house, case, template, valid_until=valid_until, by=by), True
-
-
-async def _add(
-    tx: Tx, house: House, case: CaseRow, template: TemplateRow, *, valid_until: datetime | None, by: UUID | None
-) -> CertificateRow:
     facts = _facts(house, case, template, valid_until)
+    return await _add(tx, case, facts, cycle=case.cycle, grace_days=template.grace_days, by=by), True
+
+
+async def _add(tx: Tx, case: CaseRow, facts: Facts, *, cycle: int, grace_days: int, by: UUID | None) -> CertificateRow:
     made = await tx.one_or_none(
         sql.ADD,
         id=new_id(),
         enrollment_id=case.enrollment_id,
         course_id=case.course_id,
         user_id=case.user_id,
-        cycle=case.cycle,
+        cycle=cycle,
         code=facts.code,
         issued_at=case.now,
         facts=Jsonb(facts.as_json()),
         issued_by=by,
-        valid_until=valid_until,
-        grace_days=template.grace_days,
+        valid_until=facts.valid_until,
+        grace_days=grace_days,
     )
     if made is None:
         raise Conflict("somebody else is changing this right now; try again", code="BUSY")
@@ -212,10 +210,12 @@ async def reissue(tx: Tx, house: House, row: CertificateRow, reason: str, *, by:
     if row.state != rules.State.ISSUED:
         raise superseded() if row.state == rules.State.SUPERSEDED else not_issued()
     case = await tx.one(sql.CASE_FOR_UPDATE, "enrollment", enrollment_id=row.enrollment_id)
-    if case.cycle != row.cycle:
-        raise not_issued()
+    facts = _facts(house, case, await template_of(tx, row.course_id), row.valid_until)
+    if case.cycle != row.cycle:  # the learner is taking the course again: what was done then still counts
+        then = Facts.of(row.facts)
+        facts = replace(facts, basis=then.basis, score=then.score, completed_at=then.completed_at)
     await tx.execute(sql.SUPERSEDE, id=row.id)
-    made = await _add(tx, house, case, await template_of(tx, row.course_id), valid_until=row.valid_until, by=by)
+    made = await _add(tx, case, facts, cycle=row.cycle, grace_days=row.grace_days, by=by)
     await tx.execute(sql.LINK_SUCCESSOR, id=row.id, successor=made.id)
     changes = {"successor": str(made.id)}
     await audit.record(tx, by, "certificate.reissue", kind="certificate", id=row.id, reason=reason, changes=changes)

@@ -43,6 +43,7 @@ from app.credentials.rows import (
     UndrawnRow,
     WaitingRow,
 )
+from app.credentials.scores import course_score
 from app.credentials.tables import (
     certificate_exceptions,
     certificate_reminders,
@@ -86,7 +87,7 @@ _case = (
         courses.c.description.label("course_description"),
         courses.c.version.label("course_revision"),
         certificate_exceptions.c.kind.label("exception"),
-        certificate_scores.c.score,
+        course_score().label("score"),
         func.now().label("now"),
     )
     .join(courses, courses.c.id == enrollments.c.course_id)
@@ -96,13 +97,6 @@ _case = (
         and_(
             certificate_exceptions.c.course_id == enrollments.c.course_id,
             certificate_exceptions.c.user_id == enrollments.c.user_id,
-        ),
-    )
-    .outerjoin(
-        certificate_scores,
-        and_(
-            certificate_scores.c.enrollment_id == enrollments.c.id,
-            certificate_scores.c.cycle == enrollments.c.cycle,
         ),
     )
 )
