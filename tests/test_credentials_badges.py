@@ -22,8 +22,7 @@ from pyld import jsonld
 
 from app.credentials import badges
 from app.credentials.house import LIST_SIZE, House, list_index
-from app.credentials.keys import Vault, rotate_key
-from app.platform import vault_for
+from app.credentials.keys import Vault
 from app.viewer import Role
 from tests.certified import REINSTATE, REISSUE, REVOKE, certified, template
 from tests.world import World
@@ -154,8 +153,7 @@ async def test_k8_a_badge_is_the_same_each_time_and_needs_the_issuers_key(acme: 
 async def test_k8_after_a_change_of_keys_old_badges_still_verify(acme: World) -> None:
     made = await certified(acme, await acme.course())
     before = await badge_of(acme, made)
-    async with acme.platform.database.tenant(acme.tenant.handle) as tx:
-        await rotate_key(tx, vault_for(acme.platform.settings), acme.tenant.id)
+    await acme.platform.desk.rotate_key(acme.tenant)
     after = await badge_of(acme, made)
     assert after.token != before.token
     assert (await before.verify(check_status=False)).id == (await after.verify()).id

@@ -9,7 +9,7 @@ from app.credentials import badges
 from app.credentials import statements as sql
 from app.credentials.codes import read_code
 from app.credentials.house import LIST_SIZE, House
-from app.credentials.keys import KeyRing, Vault, add_key, find_ring
+from app.credentials.keys import KeyRing, Vault, add_key, find_ring, rotate_key
 from app.credentials.rows import CertificateRow
 from app.db.database import Database
 from app.identity import throttle
@@ -81,6 +81,11 @@ class Desk:
         if ring is None:
             raise LookupError("a key that was just made is there")
         return ring
+
+    async def rotate_key(self, tenant: Tenant) -> None:
+        """Sign with a new key from now on."""
+        async with self._database.tenant(tenant.handle) as tx:
+            await rotate_key(tx, self._vault, tenant.id)
 
     async def successor_code(self, tenant: Tenant, certificate_id: UUID) -> str | None:
         """The code of the certificate that replaced another."""
