@@ -124,6 +124,23 @@ def test_the_longest_texts_still_fit_one_page_and_keep_their_code(locale: Locale
     assert text_of(pdf.draw(facts))
 
 
+def ink(facts: Facts) -> int:
+    """How much of the page is dark."""
+    opened = pypdfium2.PdfDocument(pdf.draw(facts))
+    try:
+        return sum(1 for level in opened[0].render(scale=2).to_pil().convert("L").tobytes() if level < 160)
+    finally:
+        opened.close()
+
+
+def test_nothing_is_cut_off_above_and_below_the_letters() -> None:
+    plain, with_tildes, with_tails = (
+        ink(replace(FACTS, learner_name=text, course_title=text)) for text in ("NNNNNNNN", "ÑÑÑÑÑÑÑÑ", "ŅŅŅŅŅŅŅŅ")
+    )
+    assert with_tildes > plain + 200
+    assert with_tails > plain + 100
+
+
 def test_the_picture_in_the_guide_is_what_is_drawn() -> None:
     assert PICTURE.read_bytes() == pdf.picture(FACTS, ppi=96)
     assert PICTURE.stat().st_size < 200_000
