@@ -61,8 +61,11 @@ async def test_the_organisation_is_found_by_host_or_by_name_and_never_guessed(ac
     own = f"{acme.tenant.slug}.localhost"
     assert (await page(acme, made["code"], host=own)).status_code == 200
     assert (await page(acme, made["code"], tenant=acme.tenant.slug, host=own)).status_code == 200
+    like_a_tenants = await page(acme, made["code"], tenant=acme.tenant.slug, host="credentials.localhost")
+    assert like_a_tenants.status_code == 200
     missing = [
         await page(acme, made["code"]),
+        await page(acme, made["code"], host="credentials.localhost"),
         await page(acme, made["code"], tenant=globex.tenant.slug),
         await page(acme, made["code"], tenant=acme.tenant.slug, host=f"{globex.tenant.slug}.localhost"),
         await page(acme, made["code"], tenant="nobody"),

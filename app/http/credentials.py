@@ -139,14 +139,28 @@ def credential_routes(desk: Desk, reception: Reception) -> list[Route]:
 
 
 async def _asker(reception: Reception, request: Request, tenant: object) -> Asker | None:
-    """Who asks, for the tenant that is named; None when there is no such tenant, or the host is another's."""
+    """Who asks, for the tenant that is named; None when there is no such tenant, or the host is another's.
+
+    The host of CREDENTIALS_URL may look like a tenant's (a subdomain of BASE_DOMAIN) without being one.
+    """
     headers = {name.lower(): value for name, value in request.headers.items()}
     headers.pop("authorization", None)
     headers.pop("x-tenant-id", None)
-    if tenant is not None:
-        headers["x-tenant-id"] = str(tenant)
+    peer = request.client.host if request.client else None
+    if tenant is None:
+        return await _received(reception, headers, peer)
+    headers["x-tenant-id"] = str(tenant)
     try:
-        return await reception.receive(headers, request.client.host if request.client else None)
+        return await reception.receive(headers, peer)
+    except (Forbidden, Invalid):
+        return None
+    except NotFound:
+        return await _received(reception, {**headers, "host": ""}, peer)
+
+
+async def _received(reception: Reception, headers: Mapping[str, str], peer: str | None) -> Asker | None:
+    try:
+        return await reception.receive(headers, peer)
     except (NotFound, Forbidden, Invalid):
         return None
 
