@@ -12,7 +12,20 @@ import pytest
 
 from app.credentials import pdf
 from app.viewer import Role
-from tests.certified import MINE, REISSUE, REVOKE, certified, complete, enrol, events, issue, template, verify
+from tests.certified import (
+    EXCEPT,
+    ISSUE,
+    MINE,
+    REISSUE,
+    REVOKE,
+    certified,
+    complete,
+    enrol,
+    events,
+    issue,
+    template,
+    verify,
+)
 from tests.world import Person, World
 
 JOB = """query($id: ID!) { job(id: $id) { kind state isDryRun doneCount skippedCount failedCount
@@ -203,6 +216,19 @@ async def test_two_who_reissue_at_once_make_one_successor(acme: World) -> None:
     assert await acme.as_owner("SELECT state, count(*) FROM certificates GROUP BY 1 ORDER BY 1") == [
         ("issued", 1), ("superseded", 1),
     ]  # fmt: skip
+
+
+async def test_an_invalidation_and_clicks_at_the_same_time_never_leave_a_certificate_that_counts(acme: World) -> None:
+    learner, course_id = await acme.person(), await acme.course()
+    await complete(acme, course_id, learner)
+    asked = {
+        "courseId": acme.id("crs", course_id), "userId": learner.id, "kind": "INVALIDATE", "reason": "cheated",
+    }  # fmt: skip
+    clicks = [acme.ask(ISSUE, as_=learner, input={"courseId": asked["courseId"]}) for _ in range(8)]
+    half = len(clicks) // 2
+    await asyncio.gather(*clicks[:half], acme.ask(EXCEPT, as_=Role.INSTRUCTOR, input=asked), *clicks[half:])
+    await acme.work()
+    assert await acme.as_owner("SELECT count(*) FROM certificates WHERE state = 'issued'") == [(0,)]
 
 
 async def test_revoking_reissuing_and_issuing_at_once_never_waits_in_a_circle(acme: World) -> None:

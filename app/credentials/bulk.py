@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.credentials import statements as sql
 from app.credentials.house import House
-from app.credentials.issuing import Ineligible, issue, objections, revoke, superseded, template_of
+from app.credentials.issuing import Ineligible, issue, locked, objections, revoke, superseded, template_of
 from app.credentials.rows import CertificateRow
 from app.credentials.rules import State
 from app.db.transaction import Tx
@@ -51,7 +51,7 @@ class IssueMany:
 
     async def _one(self, tx: Tx, job: Job, house: House, item: Item, enrollment_id: UUID) -> Settled:
         if job.is_dry_run:
-            case = await tx.one(sql.CASE_FOR_UPDATE, "enrollment", enrollment_id=enrollment_id)
+            case = await locked(tx, enrollment_id)
             present = await tx.one_or_none(sql.LIVE, enrollment_id=enrollment_id, cycle=case.cycle)
             if present is not None and present.state == State.ISSUED:
                 return _skipped(item, present)

@@ -78,6 +78,12 @@ def _case(row: CaseRow, template: TemplateRow, *, is_revoked: bool = False) -> r
     )
 
 
+async def locked(tx: Tx, enrollment_id: UUID) -> CaseRow:
+    """The case of an enrolment that nobody else acts on until this transaction ends. Raises: NotFound."""
+    await tx.one(sql.LOCK, "enrollment", enrollment_id=enrollment_id)
+    return await tx.one(sql.CASE_OF, "enrollment", enrollment_id=enrollment_id)
+
+
 async def template_of(tx: Tx, course_id: UUID) -> TemplateRow:
     """How the course's certificates are now."""
     return await tx.one_or_none(sql.TEMPLATE, course_id=course_id) or TemplateRow(course_id, 0)
@@ -90,7 +96,7 @@ async def issue(tx: Tx, house: House, enrollment_id: UUID, *, by: UUID | None) -
 
     Raises: NotFound (enrollment), Ineligible.
     """
-    case = await tx.one(sql.CASE_FOR_UPDATE, "enrollment", enrollment_id=enrollment_id)
+    case = await locked(tx, enrollment_id)
     present = await tx.one_or_none(sql.LIVE, enrollment_id=enrollment_id, cycle=case.cycle)
     if present is not None and present.state == rules.State.ISSUED:
         return present, False
@@ -209,7 +215,7 @@ async def reissue(tx: Tx, house: House, row: CertificateRow, reason: str, *, by:
     """
     if row.state != rules.State.ISSUED:
         raise superseded() if row.state == rules.State.SUPERSEDED else not_issued()
-    case = await tx.one(sql.CASE_FOR_UPDATE, "enrollment", enrollment_id=row.enrollment_id)
+    case = await locked(tx, row.enrollment_id)
     facts = _facts(house, case, await template_of(tx, row.course_id), row.valid_until)
     if case.cycle != row.cycle:  # the learner is taking the course again: what was done then still counts
         then = Facts.of(row.facts)
@@ -223,10 +229,11 @@ async def reissue(tx: Tx, house: House, row: CertificateRow, reason: str, *, by:
 
 
 async def score_changed(tx: Tx, enrollment_id: UUID, score: Decimal) -> None:
-    """K4: remember what the course's score is now, and do what the certificate's own template says of a fall."""
-    case = await tx.one_or_none(sql.CASE_FOR_UPDATE, enrollment_id=enrollment_id)
-    if case is None:
-        return
+    """K4: remember what the course's score is now, and do what the certificate's own template says of a fall.
+
+    Raises: NotFound (enrollment).
+    """
+    case = await locked(tx, enrollment_id)
     await tx.execute(sql.PUT_SCORE, enrollment_id=enrollment_id, cycle=case.cycle, score=score)
     row = await tx.one_or_none(sql.LIVE, enrollment_id=enrollment_id, cycle=case.cycle)
     if row is None or row.state != rules.State.ISSUED:

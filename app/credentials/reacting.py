@@ -18,11 +18,11 @@ log = structlog.get_logger(__name__)
 
 async def certify(tx: Tx, house: House, event: Event) -> None:
     """Issue the certificate of a course that was completed, and judge the one of a score that changed."""
-    match event.kind:
-        case "course_completed":
-            try:
+    try:
+        match event.kind:
+            case "course_completed":
                 await issue(tx, house, UUID(event.payload["enrollment_id"]), by=None)
-            except (Ineligible, NotFound) as refusal:
-                log.info("no certificate follows from a completion", event_id=str(event.id), code=refusal.code)
-        case "course_score_changed":
-            await score_changed(tx, UUID(event.payload["enrollment_id"]), Decimal(str(event.payload["score"])))
+            case "course_score_changed":
+                await score_changed(tx, UUID(event.payload["enrollment_id"]), Decimal(str(event.payload["score"])))
+    except (Ineligible, NotFound) as refusal:  # nothing was written before it was raised
+        log.info("no certificate follows from an event", event_id=str(event.id), code=refusal.code)

@@ -165,7 +165,7 @@ class CertificateService:
         [*found] = await tx.all(sql.BY_ID, ids=[certificate_id])
         if not found or not await self._runs(tx, found[0].course_id):
             raise NotFound("certificate")
-        await tx.execute(sql.CASE_FOR_UPDATE, enrollment_id=found[0].enrollment_id)
+        await tx.one(sql.LOCK, "enrollment", enrollment_id=found[0].enrollment_id)
         return await tx.one(sql.FOR_UPDATE, "certificate", id=certificate_id)
 
     # --- many certificates (K9)
@@ -250,7 +250,7 @@ class CertificateService:
                 raise NotFound("user")
             enrollment_id = await tx.scalar(sql.ENROLLMENT_OF, course_id=course_id, user_id=user_id)
             if enrollment_id is not None:
-                await tx.execute(sql.CASE_FOR_UPDATE, enrollment_id=enrollment_id)
+                await tx.one(sql.LOCK, "enrollment", enrollment_id=enrollment_id)
             made = await tx.one(
                 sql.PUT_EXCEPTION, course_id=course_id, user_id=user_id, kind=kind, reason=reason, created_by=own
             )

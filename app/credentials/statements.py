@@ -100,8 +100,10 @@ _case = (
         ),
     )
 )
-# Whoever clicks at the same time waits here, and then finds the certificate.
-CASE_FOR_UPDATE = Statement(_case.where(enrollments.c.id == _ENROLLMENT).with_for_update(of=enrollments), CaseRow)
+# Whoever acts on an enrolment at the same time waits here. What depends on it is read afterwards, by a statement of its
+# own: a row that was waited for is read again, what is joined to it is not.
+LOCK = Statement(select(enrollments.c.id).where(enrollments.c.id == _ENROLLMENT).with_for_update(), UUID)
+CASE_OF = Statement(_case.where(enrollments.c.id == _ENROLLMENT), CaseRow)
 CASE = Statement(_case.where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER), CaseRow)
 ENROLLMENT_OF = Statement(
     select(enrollments.c.id).where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER), UUID
