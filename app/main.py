@@ -13,6 +13,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 import schema
+from app.http.credentials import credential_routes
+from app.http.files import file_routes
 from app.http.graphiql_page import graphiql_routes
 from app.http.health import PATHS, Check, health_routes
 from app.http.hosts import HostGuard
@@ -38,12 +40,17 @@ class Application:
         built = schema.build(settings)
         self.responses = ResponseCache(self.platform.cache, self.platform.changes, built, prefix=settings.env)
         self.graphql = GraphQLServer(built, self._context, self.responses, origins=settings.cors_origins)
-        checks: dict[str, Check] = {"database": self.platform.check_database}
+        checks: dict[str, Check] = {
+            "database": self.platform.check_database,
+            "storage": self.platform.storage.check,
+        }
         if settings.redis_url is not None and self.platform.cache is not None:
             checks["cache"] = self.platform.cache.check
         self._others = Starlette(
             routes=[
                 *health_routes(checks),
+                *credential_routes(self.platform.desk, self.platform.reception),
+                *file_routes(self.platform.storage),
                 Route("/graphql", self.graphql),
                 WebSocketRoute("/graphql", self.graphql),
                 *graphiql_routes(),

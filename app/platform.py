@@ -7,6 +7,9 @@ from uuid import UUID
 import procrastinate
 from sqlalchemy import column, select, table
 
+from app.credentials.desk import Desk
+from app.credentials.drawing import Drawing
+from app.credentials.keys import Vault, derived
 from app.db.changes import Changes
 from app.db.database import Database, DatabaseConfig
 from app.db.listen import Listener, Message
@@ -25,6 +28,7 @@ from app.identity.tokens import AccessTokens
 from app.outside.cache import Cache, MemoryCache, RedisCache
 from app.outside.jobs import Jobs, queue_app
 from app.outside.mail import Mailer, OutboxMailer, SmtpMailer
+from app.outside.storage import LocalStorage, S3Storage, Storage
 from app.settings import Settings
 from app.tenancy.directory import TenantDirectory
 
@@ -59,6 +63,9 @@ class Platform:
         self.founder = Founder(self.database, self.jobs, self.passwords, settings.public_url)
         self.links = Links(self.jobs, settings.public_url)
         self.mailer = mailer_for(settings)
+        self.storage = storage_for(settings)
+        self.desk = Desk(self.database, vault_for(settings), settings.credentials_url)
+        self.drawing = Drawing(self.database, self.storage)
         self.identity_parts = IdentityParts(
             access=self.access,
             jobs=self.jobs,
@@ -89,6 +96,7 @@ class Platform:
         await self.changes.close()
         if self.cache is not None:
             await self.cache.close()
+        await self.storage.close()
         await self.database.close()
         self.passwords.close()
 
@@ -166,3 +174,25 @@ def mailer_for(settings: Settings) -> Mailer:
         sender=settings.smtp_sender,
         timeout=settings.smtp_timeout,
     )
+
+
+def storage_for(settings: Settings) -> Storage:
+    """A bucket when one is configured, else a folder."""
+    if settings.s3_bucket is None:
+        secret = derived(settings.credentials_secret.get_secret_value(), b"stegmaier file addresses")
+        return LocalStorage(settings.data_dir / "files", base_url=settings.credentials_url, secret=secret)
+    return S3Storage(
+        bucket=settings.s3_bucket,
+        endpoint=settings.s3_endpoint_url,
+        public_endpoint=settings.s3_public_endpoint_url,
+        region=settings.s3_region,
+        access_key=settings.s3_access_key_id,
+        secret_key=settings.s3_secret_access_key.get_secret_value() if settings.s3_secret_access_key else None,
+        timeout=settings.s3_timeout,
+    )
+
+
+def vault_for(settings: Settings) -> Vault:
+    """What keeps the keys of badges."""
+    former = [secret.get_secret_value() for secret in settings.credentials_previous_secrets]
+    return Vault(settings.credentials_secret.get_secret_value(), former)

@@ -13,6 +13,9 @@ from app.assessment.regrade import RegradeHandler
 from app.assessment.scoring import REGRADED
 from app.assessment.sweeping import end_overdue
 from app.catalog.telling import CONTENT_CHANGED, LESS_TO_DO
+from app.credentials.bulk import IssueMany, RevokeMany
+from app.credentials.issuing import EXPIRING, ISSUED
+from app.credentials.reminding import remind
 from app.db.outbox import Event
 from app.db.transaction import Tx
 from app.identity.directory import MEMBER_CONFIRMED
@@ -59,10 +62,10 @@ EVENTS: Mapping[str, tuple[Reaction, ...]] = {
 
 # Called for a tenant at least every two minutes, and when a timer (app.work.timers) asks for it. Each does a bounded
 # number of things that are due and returns whether there may be more.
-TICKS: tuple[Tick, ...] = (free_seats_of_completed, do_due, place_claimed, end_overdue)
+TICKS: tuple[Tick, ...] = (free_seats_of_completed, do_due, place_claimed, end_overdue, remind)
 
 # What does the items of long work.
-HANDLERS: tuple[Handler, ...] = (BulkEnrolment(), RegradeHandler())
+HANDLERS: tuple[Handler, ...] = (BulkEnrolment(), RegradeHandler(), IssueMany(), RevokeMany())
 
 # Events that are told to the person of their payload's ``user_id`` by the mail of the same name.
 MAILED = frozenset(
@@ -79,5 +82,7 @@ MAILED = frozenset(
         "enrollment_expiring",
         "enrollment_expired",
         REGRADED,
+        ISSUED,
+        EXPIRING,
     }
 )

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+DEVELOPMENT_CREDENTIALS_SECRET = "development-only-secret-of-badge-keys-0123456789"  # noqa: S105 - refused in production
 DEVELOPMENT_SECRET = "development-only-secret-change-me-0123456789"  # noqa: S105 - refused in production
 
 
@@ -126,6 +127,32 @@ class Settings(BaseSettings):
         64, ge=1, le=4096, description="Memory for such answers in each process, and in the embedded Valkey, MB."
     )
 
+    credentials_url: str = Field(
+        "",
+        description="Where this server's /verify, /issuers and /files are reached from outside. It is written into QR "
+        "codes and badges for good: choose one that will last. Unset: PUBLIC_URL.",
+    )
+    credentials_secret: SecretStr = Field(
+        SecretStr(DEVELOPMENT_CREDENTIALS_SECRET),
+        description="Encrypts the keys that sign badges, and signs the addresses of files; at least 32 bytes.",
+    )
+    credentials_previous_secrets: SecretList = Field(
+        [],
+        description="Former CREDENTIALS_SECRETs (JSON list): badge keys encrypted with them can still be used.",
+    )
+
+    s3_bucket: str | None = Field(
+        None, description="Bucket for files like certificates. Unset: the folder files under DATA_DIR."
+    )
+    s3_endpoint_url: str | None = Field(None, description="Object store other than AWS, like https://s3.example.org.")
+    s3_public_endpoint_url: str | None = Field(
+        None, description="Where browsers reach the object store. Unset: S3_ENDPOINT_URL."
+    )
+    s3_region: str = Field("us-east-1", description="Region of the bucket.")
+    s3_access_key_id: str | None = Field(None, description="Unset: as the AWS tools find credentials.")
+    s3_secret_access_key: SecretStr | None = Field(None, description="Secret of that key.")
+    s3_timeout: float = Field(10.0, gt=0, le=120, description="Seconds before the object store counts as away.")
+
     smtp_host: str | None = Field(None, description="Mail server. Unset: mails go to <data_dir>/outbox and the log.")
     smtp_port: int = Field(587, ge=1, le=65535, description="Port of the mail server.")
     smtp_username: str | None = Field(None, description="User name for the mail server.")
@@ -145,7 +172,9 @@ class Settings(BaseSettings):
     login_attempts: int = Field(5, ge=1, le=100, description="Failed log-ins of one address before it has to wait.")
     inline_worker: bool = Field(True, description="Run the job worker inside the server process.")
 
-    @field_validator("allowed_hosts", "cors_origins", "jwt_previous_secrets", mode="before")
+    @field_validator(
+        "allowed_hosts", "cors_origins", "jwt_previous_secrets", "credentials_previous_secrets", mode="before"
+    )
     @classmethod
     def _read_list(cls, value: object) -> object:
         if not isinstance(value, str):
@@ -173,6 +202,12 @@ class Settings(BaseSettings):
             problems.append("JWT_SECRET: must have at least 32 bytes")
         if any(len(secret.encode()) < 32 for secret in self.previous_secrets):
             problems.append("JWT_PREVIOUS_SECRETS: each must have at least 32 bytes")
+        if not self.credentials_url:
+            self.credentials_url = self.public_url
+        if len(self.credentials_secret.get_secret_value().encode()) < 32:
+            problems.append("CREDENTIALS_SECRET: must have at least 32 bytes")
+        if self.credentials_url and urlsplit(self.credentials_url).scheme not in {"http", "https"}:
+            problems.append("CREDENTIALS_URL: must start with http:// or https://")
         if self.public_url and urlsplit(self.public_url).scheme not in {"http", "https"}:
             problems.append("PUBLIC_URL: must start with http:// or https://")
         if any("*" in host.removeprefix("*.") for host in self.allowed_hosts if host != "*"):
@@ -187,6 +222,8 @@ class Settings(BaseSettings):
         checks = {
             "JWT_SECRET: the default is public; set your own": self.jwt_secret.get_secret_value() == DEVELOPMENT_SECRET,
             "JWT_PREVIOUS_SECRETS: the default is public; remove it": DEVELOPMENT_SECRET in self.previous_secrets,
+            "CREDENTIALS_SECRET: the default is public; set your own": self.credentials_secret.get_secret_value()
+            == DEVELOPMENT_CREDENTIALS_SECRET,
             "DATABASE_URL: required (the embedded PostgreSQL is for development)": self.database_url is None,
             "SMTP_HOST: required, or nobody gets a mail": self.smtp_host is None,
             "ALLOWED_HOSTS: name the hosts that are served instead of *": "*" in self.allowed_hosts,

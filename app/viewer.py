@@ -36,6 +36,7 @@ class Action(StrEnum):
     MANAGE_ENROLLMENTS = "manage_enrollments"
     RUN_JOBS = "run_jobs"
     GRADE = "grade"
+    MANAGE_CERTIFICATES = "manage_certificates"
 
 
 _EVERYONE = frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN, Role.ANALYST, Role.OPERATOR})
@@ -56,6 +57,7 @@ MATRIX: dict[Action, frozenset[Role]] = {
     Action.MANAGE_ENROLLMENTS: _AUTHORS,
     Action.RUN_JOBS: _AUTHORS,
     Action.GRADE: _AUTHORS,
+    Action.MANAGE_CERTIFICATES: _AUTHORS,
 }
 
 

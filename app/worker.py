@@ -12,6 +12,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Integer, Interval, Text, Uuid, bindparam, func, null, select, update
 
+from app.credentials.reacting import certify
 from app.db import outbox
 from app.db.statements import Statement
 from app.db.tables import control_outbox
@@ -229,6 +230,7 @@ class Worker:
     async def _relay_all(self, tenant: Tenant) -> None:
         while await self._relay(tenant):
             pass
+        await self._platform.drawing.draw_missing(tenant)
 
     async def _relay(self, tenant: Tenant) -> bool:
         """Relay a batch; returns whether there may be more, also because acting on these made new ones.
@@ -271,6 +273,7 @@ class Worker:
     async def _act_on(self, tx: Tx, tenant: Tenant, event: outbox.Event) -> None:
         for reaction in EVENTS.get(event.kind, ()):
             await reaction(tx, event)
+        await certify(tx, self._platform.desk.house(tenant), event)
         if event.kind in MAILED:
             await self._mail_to_learner(tx, tenant, event)
         elif event.kind == QUEUED:

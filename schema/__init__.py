@@ -15,12 +15,14 @@ from strawberry.schema.config import StrawberryConfig
 
 from app.settings import Settings
 from app.viewer import Action
-from schema import errors, identity, ids
+from schema import credentials, errors, identity, ids
 from schema.attempts import Attempt, AttemptMutation, AttemptQuery
 from schema.authoring import AuthoringMutation
 from schema.catalog import CatalogQuery, Course, Lesson, Module
+from schema.certificates import Certificate
 from schema.cohorts import Cohort, CohortMutation, CohortQuery
 from schema.context import Info
+from schema.credentials import CertificateMutation, CertificateQuery
 from schema.documents import Documents, remember
 from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.enrollment_lists import EnrollmentListMutation, EnrollmentListQuery
@@ -97,6 +99,9 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.QUESTION:
             question = await context.questions_by_id.load(key)
             return None if question is None else Question(row=question)
+        case ids.CERTIFICATE:
+            certificate = await context.certificates_by_id.load(key)
+            return None if certificate is None else Certificate(row=certificate)
         case _:
             return None
 
@@ -117,6 +122,7 @@ class Query(
     QuizQuery,
     AttemptQuery,
     QuestionQuery,
+    CertificateQuery,
 ):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
@@ -153,6 +159,7 @@ class Mutation(
     EnrollmentListMutation,
     CohortMutation,
     QuestionMutation,
+    CertificateMutation,
 ):
     pass
 
@@ -179,7 +186,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         mutation=Mutation,
         types=[Node, *BODY_TYPES.values()],
         extensions=extensions,
-        exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
+        exception_handlers=[*identity.HANDLERS, *credentials.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if compiles else None,
         config=StrawberryConfig(scalar_map=SCALARS),
     )

@@ -21,6 +21,8 @@ from app.assessment.results import ResultService
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.ruling import PolicyRow, RuleAuthor
 from app.catalog.service import CatalogService
+from app.credentials.rows import CertificateRow
+from app.credentials.service import CertificateService
 from app.db.database import Operation
 from app.http.resolution import tenant_required
 from app.http.viewer import Asker
@@ -212,6 +214,16 @@ class Context:
     @cached_property
     def versions_by_question(self) -> Loader[VersionRow | None]:
         return loaders.single(self.questions.versions_by_question, "question_id")
+
+    @cached_property
+    def credentials(self) -> CertificateService:
+        """Certificates."""
+        platform = self.platform
+        return CertificateService(self.db, self.viewer, platform.desk.house(self.here), platform.storage)
+
+    @cached_property
+    def certificates_by_id(self) -> Loader[CertificateRow | None]:
+        return loaders.single(self.credentials.certificates_by_id, "id")
 
     @cached_property
     def jobs_by_id(self) -> Loader[Job | None]:

@@ -122,9 +122,12 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture(scope="session")
-async def application(database_dsn: str, mailbox: Mailbox) -> AsyncIterator[Application]:
+async def application(
+    database_dsn: str, mailbox: Mailbox, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Application]:
     """The platform as it is served, with its job queue open, over this worker's database."""
-    settings = settings_for(smtp_host="127.0.0.1", smtp_port=mailbox.port)
+    data_dir = tmp_path_factory.mktemp("data")
+    settings = settings_for(smtp_host="127.0.0.1", smtp_port=mailbox.port, data_dir=data_dir)
     application = Application(settings, database_dsn)
     await application.open()
     yield application

@@ -239,7 +239,7 @@ async def test_the_accept_header_may_say_anything(acme: World, header: str, stat
 async def test_health_and_readiness(acme: World) -> None:
     assert (await acme.http.get("/health")).json() == {"status": "ok"}
     ready = await acme.http.get("/ready")
-    assert (ready.status_code, ready.json()) == (200, {"status": "ok", "checks": {"database": "ok"}})
+    assert (ready.status_code, ready.json()) == (200, {"status": "ok", "checks": {"database": "ok", "storage": "ok"}})
 
 
 # --- limits

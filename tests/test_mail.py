@@ -52,6 +52,7 @@ CONTEXT: dict[str, object] = {
     "quiz_title": "Álgebra: ¿qué es?",
     "before": "50",
     "after": "75",
+    "days": 7,
 }
 
 
@@ -89,6 +90,8 @@ class _Page(HTMLParser):
 def test_every_mail_exists_in_both_languages() -> None:
     assert NAMES == [
         "already_registered",
+        "certificate_expiring",
+        "certificate_issued",
         "course_completed",
         "enrolled",
         "enrollment_approved",

@@ -53,8 +53,8 @@ def test_a_wrong_value_hides_no_other_problem(monkeypatch: pytest.MonkeyPatch) -
         load(env="production")
     named = [line.split(":")[0].strip() for line in str(refused.value).splitlines()]
     assert sorted(named) == [
-        "ALLOWED_HOSTS", "BASE_DOMAIN", "CORS_ORIGINS", "DATABASE_URL", "JWT_SECRET", "PORT", "PUBLIC_URL",
-        "SMTP_HOST",
+        "ALLOWED_HOSTS", "BASE_DOMAIN", "CORS_ORIGINS", "CREDENTIALS_SECRET", "DATABASE_URL", "JWT_SECRET", "PORT",
+        "PUBLIC_URL", "SMTP_HOST",
     ]  # fmt: skip
     assert "s3cret" not in str(refused.value)
 
@@ -71,6 +71,21 @@ def test_a_short_secret_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "short")
     with pytest.raises(SettingsError, match="JWT_SECRET: must have at least 32 bytes"):
         load()
+
+
+def test_the_secret_of_badge_keys_is_neither_short_nor_the_public_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match="CREDENTIALS_SECRET: the default is public"):
+        load(env="production")
+    monkeypatch.setenv("CREDENTIALS_SECRET", "short")
+    with pytest.raises(SettingsError, match="CREDENTIALS_SECRET: must have at least 32 bytes"):
+        load()
+
+
+def test_certificates_lead_to_the_public_address_or_to_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PUBLIC_URL", "https://learn.example.org")
+    assert load().credentials_url == "https://learn.example.org"
+    monkeypatch.setenv("CREDENTIALS_URL", "https://credentials.example.org")
+    assert load().credentials_url == "https://credentials.example.org"
 
 
 def test_prepared_statements_can_be_turned_off_for_a_pooler(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +113,7 @@ def test_former_secrets_obey_the_rules_of_the_present_one(monkeypatch: pytest.Mo
 
 def test_production_with_everything_set_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JWT_SECRET", "x" * 40)
+    monkeypatch.setenv("CREDENTIALS_SECRET", "y" * 40)
     monkeypatch.setenv("DATABASE_URL", "postgresql://owner:secret@db/app")
     monkeypatch.setenv("SMTP_HOST", "mail")
     monkeypatch.setenv("ALLOWED_HOSTS", '["learn.example.org"]')

@@ -19,6 +19,8 @@ SECTIONS = {
     "Identity": "jwt_secret jwt_previous_secrets jwt_issuer access_token_minutes refresh_token_days session_days "
     "retention_days require_verified_email login_attempts argon2_memory_kib argon2_time_cost argon2_concurrency",
     "Cache": "redis_url response_cache response_cache_seconds response_cache_megabytes",
+    "Certificates and files": "credentials_url credentials_secret credentials_previous_secrets s3_bucket "
+    "s3_endpoint_url s3_public_endpoint_url s3_region s3_access_key_id s3_secret_access_key s3_timeout",
     "Mail": "smtp_host smtp_port smtp_username smtp_password smtp_tls smtp_sender smtp_timeout",
     "GraphQL and jobs": "graphql_introspection compiled_execution operation_timeout inline_worker",
 }

@@ -97,6 +97,15 @@ async def add_domain(name: Name, host: Annotated[str, typer.Argument(help="Host 
     out.print(f"{host} now belongs to {name}.")
 
 
+@app.command("rotate-badge-key")
+@command
+async def rotate_badge_key(name: Name) -> None:
+    """Sign a tenant's badges with a new key; those that were signed before still verify."""
+    async with platform() as made:
+        await made.desk.rotate_key(await TenantService(made.database).get(name))
+    out.print(f"The badges of {name} are signed with a new key from now on.")
+
+
 def _show(tenant: Tenant, *, as_json: bool) -> None:
     data = as_dict(tenant, FIELDS)
     show(data, as_json=as_json, table=lambda: grid(tenant.name, ("field", "value"), list(data.items())))

@@ -97,6 +97,11 @@ def registration_key(email: str) -> str:
     return "r:" + sha256(email.encode()).hexdigest()[:32]
 
 
+def lookup_key(tenant_id: UUID, ip: str | None) -> str:
+    """The key of a client's looking for public codes of one tenant."""
+    return f"l:{tenant_id}:{_network(ip) if ip else ''}"
+
+
 def wait_seconds(failures: int, allowed: int) -> int:
     """How long to wait after so many failures: nothing at first, then 2, 4, 8... seconds, 15 minutes at most."""
     if failures < allowed:
@@ -114,6 +119,12 @@ async def attempt(tx: Tx, wanted: Keys, now: datetime, allowed: int) -> None:
         client = await tx.one_or_none(READ, key=wanted.client)
         _refuse_if_blocked(client, now)
     await count(tx, wanted.account, now, allowed)
+
+
+async def refuse_if_blocked(tx: Tx, key: str, now: datetime) -> None:
+    """Raises TooMany while a key has to wait; counts nothing."""
+    found = await tx.one_or_none(READ, key=key)
+    _refuse_if_blocked(found, now)
 
 
 async def count(tx: Tx, key: str, now: datetime, allowed: int) -> None:

@@ -177,6 +177,9 @@ QUIET = {
     *("createQuiz", "updateQuiz", "setQuizSlots", "publishQuiz", "deleteQuiz", "setQuizOverride", "deleteQuizOverride"),
     *("startAttempt", "saveAnswers", "submitAttempt", "checkAnswer", "seeResults"),
     *("gradeAnswer", "reopenAttempt", "regradeQuiz"),
+    *("issueCertificate", "issueCertificates", "reinstateCertificate", "reissueCertificate", "revokeCertificate"),
+    *("revokeCertificates", "removeCertificateException", "setCertificateException", "updateCertificateTemplate"),
+    "unenroll",
 }
 ANNOUNCED_ELSEWHERE = {"verifyEmail"}  # through copy_member, like createUser
 

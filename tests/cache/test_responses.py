@@ -288,13 +288,13 @@ async def test_it_works_in_memory_and_can_be_turned_off(
 ) -> None:
     await here.course("Química")
     ready = await here.http.get("/ready")
-    assert ready.json() == {"status": "ok", "checks": {"database": "ok", "cache": "ok"}}
+    assert ready.json() == {"status": "ok", "checks": {"database": "ok", "storage": "ok", "cache": "ok"}}
     async for alone in opened(database_dsn, mailbox, None):
         there = through(alone, here)
         await in_step(here, alone)
         assert await titles(there) == await titles(there) == ["Química"]
         assert alone.responses.counts == {"misses": 1, "hits": 1}
-        assert (await there.http.get("/ready")).json()["checks"] == {"database": "ok"}
+        assert (await there.http.get("/ready")).json()["checks"] == {"database": "ok", "storage": "ok"}
     off = through(application, here)
     assert await titles(off) == await titles(off) == ["Química"]
     assert (application.platform.cache, application.responses.counts) == (None, {})

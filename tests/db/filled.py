@@ -114,6 +114,15 @@ ROWS = (
         SELECT {_uuid("'o' || n")}, 'enrolled', '{{}}', CASE WHEN n % 100 > 0 THEN now() END,
                timestamptz '2024-03-01' + n * interval '1 hour'
         FROM generate_series(1, 20000) n""",
+    f"""INSERT INTO certificates (id, enrollment_id, course_id, user_id, cycle, code, state, facts, issued_at,
+                                  valid_until, pdf_key, pdf_sha256)
+        SELECT {_uuid("'k' || id")}, id, course_id, user_id, 1, upper(md5('k' || id)),
+               CASE WHEN extract(hour FROM enrolled_at) = 5 THEN 'revoked' ELSE 'issued' END,
+               jsonb_build_object('learner_name', md5(id::text), 'body', repeat('Un curso para todos. ', 20)),
+               enrolled_at + interval '90 days',
+               CASE WHEN extract(hour FROM enrolled_at)::int % 2 = 0 THEN enrolled_at + interval '4 years' END,
+               'key', md5('p' || id)
+        FROM enrollments WHERE status = 'completed' ORDER BY id""",
 )
 
 

@@ -25,6 +25,7 @@ import app
 from app.assessment import attempt_statements as attempts
 from app.assessment import bank_statements as bank
 from app.catalog import statements as catalog
+from app.credentials import statements as credentials
 from app.db.migrations import BASE, head, render
 from app.db.prepare import EXTENSIONS, TEXT_SEARCH
 from app.db.statements import Statement
@@ -54,6 +55,7 @@ FILTERS = {
     cohorts: cohorts.FILTERS,
     work: tuple(work._FILTERS),
     attempts: tuple(attempts.FILTERS),
+    credentials: tuple(credentials._FILTERS),
 }
 ORDERS = {bank: tuple(bank.ORDERS), catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}
 

@@ -17,6 +17,7 @@ import app.assessment.attempt_tables
 import app.assessment.question_tables
 import app.catalog.revision_tables
 import app.catalog.tables
+import app.credentials.tables
 import app.learning.enrollment_tables
 import app.learning.progress_tables
 import app.learning.tables

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, sql
 
 from app.assessment import bank_statements as bank
 from app.catalog import statements as catalog
+from app.credentials import statements as credentials
 from app.db import audit, idempotency, outbox
 from app.db.prepare import TENANT_SETTINGS
 from app.db.statements import Statement
@@ -41,12 +42,14 @@ LARGE = frozenset({
     "question_versions",
     "enrollment_allowances", "cohorts", "cohort_members",
     "course_revisions", "revision_lessons",
+    "certificates",
 })  # fmt: skip
 
 _A_SHARE = (
     "counts a large share of all courses; an index for each such filter would cost every tenant more than it saves"
 )
 _EVERYBODYS = "counts (nearly) all enrolments of the school, for administrators; there is nothing to skip"
+_ALL_CERTIFICATES = "counts (nearly) all certificates of the school, for administrators; there is nothing to skip"
 # Statements that may read a large table from end to end, and why.
 READS_ALL = {
     **{
@@ -55,6 +58,7 @@ READS_ALL = {
         for name in ("category", "level", "language")
     },
     **{f"enrollment_count {name}": _EVERYBODYS for name in ("", "live", "status")},
+    "certificate_count state": _ALL_CERTIFICATES,
 }
 # With these filters (words of a statement's name) a page is read in an index's order; with others, few rows are left.
 IN_ORDER = frozenset({"", "category", "level", "language", "published", "role", "status", "live"})
@@ -104,6 +108,11 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
         yield f"enrollment_count {used}", enrolling.enrollment_count(filters)
         for way in ways:
             yield named("enrollment_page", used, **way), enrolling.enrollment_page(filters, **way)
+    for used in ("", "user_id", "course_id", "teacher_id", "state", "course_id state", "course_id teacher_id"):
+        filters = frozenset(used.split())
+        yield f"certificate_count {used}", credentials.certificate_count(filters)
+        for way in ways:
+            yield named("certificate_page", used, **way), credentials.certificate_page(filters, **way)
     for used in ("", "created_by", "kind"):
         filters = frozenset({used} - {""})
         yield f"job_count {used}", work.job_count(filters)
@@ -139,7 +148,7 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
 
 MODULES = (
     bank, catalog, enrolling, seats, codes, cohorts, lists_of_people, learning, places, identity, outbox, idempotency,
-    audit, work,
+    audit, work, credentials,
 )  # fmt: skip
 STATEMENTS = {
     **dict(lists()),

@@ -1,0 +1,28 @@
+"""What events mean for certificates. The relay calls it in the transaction that marks the event, so it happens once."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from uuid import UUID
+
+import structlog
+
+from app.credentials.house import House
+from app.credentials.issuing import Ineligible, issue, score_changed
+from app.db.outbox import Event
+from app.db.transaction import Tx
+from app.errors import NotFound
+
+log = structlog.get_logger(__name__)
+
+
+async def certify(tx: Tx, house: House, event: Event) -> None:
+    """Issue the certificate of a course that was completed, and judge the one of a score that changed."""
+    try:
+        match event.kind:
+            case "course_completed":
+                await issue(tx, house, UUID(event.payload["enrollment_id"]), by=None)
+            case "course_score_changed":
+                await score_changed(tx, UUID(event.payload["enrollment_id"]), Decimal(str(event.payload["score"])))
+    except (Ineligible, NotFound) as refusal:  # nothing was written before it was raised
+        log.info("no certificate follows from an event", event_id=str(event.id), code=refusal.code)
