@@ -177,6 +177,7 @@ QUIET = {
     *("createQuiz", "updateQuiz", "setQuizSlots", "publishQuiz", "deleteQuiz", "setQuizOverride", "deleteQuizOverride"),
     *("startAttempt", "saveAnswers", "submitAttempt", "checkAnswer", "seeResults"),
     *("gradeAnswer", "reopenAttempt", "regradeQuiz"),
+    *("createQuestion", "updateQuestion", "deleteQuestion", "restoreQuestion", "importQuestions"),
     *("issueCertificate", "issueCertificates", "reinstateCertificate", "reissueCertificate", "revokeCertificate"),
     *("revokeCertificates", "removeCertificateException", "setCertificateException", "updateCertificateTemplate"),
     "unenroll",
