@@ -23,6 +23,8 @@ from schema.context import Info
 from schema.documents import Documents, remember
 from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
+from schema.gradebook import GradebookQuery
+from schema.gradebook_authoring import GradebookMutation
 from schema.grading import GradingMutation
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import LearningMutation, LearningQuery
@@ -42,6 +44,7 @@ COSTS = {
     ("Lesson", "lockReasons"): 1,
     ("Course", "instructors"): 2,
     ("Lesson", "blocks"): 5,
+    ("LearnerGrades", "cells"): 30,
 }
 LIMITS = Limits()
 
@@ -84,7 +87,9 @@ async def find_node(info: Info, text: str) -> Any:
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, QuizQuery, AttemptQuery):
+class Query(
+    IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, QuizQuery, AttemptQuery, GradebookQuery
+):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
         self, info: Info, id: Annotated[strawberry.ID, strawberry.argument(description="The identifier.")]
@@ -113,6 +118,7 @@ class Mutation(
     QuizAuthoringMutation,
     AttemptMutation,
     GradingMutation,
+    GradebookMutation,
 ):
     pass
 

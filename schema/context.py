@@ -9,6 +9,8 @@ import strawberry
 
 from app.assessment.attempt_rows import AnswerRow, AttemptRow, Standing
 from app.assessment.attempts import AttemptService
+from app.assessment.gradebook import GradebookService
+from app.assessment.gradebook_grading import GradeService
 from app.assessment.manual import GradingService
 from app.assessment.quiz_rows import Extent, OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
 from app.assessment.quizzes import QuizService
@@ -168,6 +170,16 @@ class Context:
         return RegradeService(self.db, self.viewer)
 
     @cached_property
+    def gradebooks(self) -> GradebookService:
+        """Gradebooks as teachers see them, and one's own grades."""
+        return GradebookService(self.db, self.viewer)
+
+    @cached_property
+    def giving_grades(self) -> GradeService:
+        """Grades that are given by hand."""
+        return GradeService(self.db, self.viewer)
+
+    @cached_property
     def quizzes_by_id(self) -> Loader[QuizRow | None]:
         return loaders.single(self.quizzes.quizzes_by_id, "id")
 
@@ -306,6 +318,8 @@ OF_VIEWER = (
     "results",
     "grading",
     "regrading",
+    "gradebooks",
+    "giving_grades",
 )
 
 Info = strawberry.Info[Context, None]

@@ -78,14 +78,14 @@ class GradebookService:
             [found] = await read_grades(tx, book, learners, hidden=hidden_items(book.items, places))
             return found
 
-    async def everybody(self, course_id: UUID) -> tuple[Book, AsyncIterator[list[LearnerGrades]]]:
-        """A gradebook and all its lines, in pages of one snapshot.
+    async def everybody(self, course_id: UUID) -> tuple[Book, AsyncIterator[list[LearnerGrades]]] | None:
+        """A gradebook and all its lines, in pages of one snapshot; None for a course that the viewer does not teach.
 
-        Raises: NotFound, Conflict (TOO_MANY_LEARNERS).
+        Raises Conflict (TOO_MANY_LEARNERS).
         """
         book = await self.gradebook(course_id)
         if book is None:
-            raise NotFound("course")
+            return None
         if await self.count_learners(book) > EXPORTED:
             raise Conflict(
                 "this gradebook has more than {maximum} learners; that is too many for one file",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import re
 import unicodedata
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from io import StringIO
+from uuid import UUID
 
 from app.assessment.gradebook_rows import Book, LearnerGrades
 from app.i18n import Locale, message, translate
@@ -16,14 +17,19 @@ from app.i18n import Locale, message, translate
 BOM = "\ufeff"
 # A spreadsheet takes what begins so for a formula; it looks behind blanks, and takes full-width signs for the others.
 FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-NAME, EMAIL, TOTAL = message("Name"), message("E-mail"), message("Total in percent")
-GRADE, EXCUSED = message("Grade"), message("excused")
+LEARNER, NAME, EMAIL = message("Learner"), message("Name"), message("E-mail")
+TOTAL, GRADE, EXCUSED = message("Total in percent"), message("Grade"), message("excused")
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How to write it. Where the separator is a semicolon, decimals have a comma, as spreadsheets in Chile expect."""
+    """How to write it. Where the separator is a semicolon, decimals have a comma, as spreadsheets in Chile expect.
 
+    ``identify`` gives a learner's identifier as clients know it; addresses are for who may read them.
+    """
+
+    identify: Callable[[UUID], str]
+    has_emails: bool = False
     locale: Locale = "es"
     has_semicolons: bool = False
     has_bom: bool = True
@@ -44,7 +50,7 @@ def safe(text: str) -> str:
 
 
 async def written(book: Book, pages: AsyncIterator[Sequence[LearnerGrades]], how: Format) -> File:
-    """A gradebook's lines by name: name, e-mail, points of each item in the items' order, total, grade."""
+    """A gradebook's lines: identifier, name, (e-mail,) points of each item in the items' order, total, grade."""
     out = StringIO()
     writer = csv.writer(out, delimiter=";" if how.has_semicolons else ",", lineterminator="\r\n")
     writer.writerow(_header(book, how))
@@ -58,12 +64,15 @@ async def written(book: Book, pages: AsyncIterator[Sequence[LearnerGrades]], how
 
 def _header(book: Book, how: Format) -> list[str]:
     items = [safe(f"{item.title} ({_number(item.points, how)})") for item in book.items]
-    words = [translate(word, how.locale) for word in (NAME, EMAIL, TOTAL, GRADE)]
-    return [*words[:2], *items, *(words[2:] if book.row.scale is not None else words[2:3])]
+    first = (LEARNER, NAME, EMAIL) if how.has_emails else (LEARNER, NAME)
+    last = (TOTAL,) if book.row.scale is None else (TOTAL, GRADE)
+    return [*(translate(w, how.locale) for w in first), *items, *(translate(w, how.locale) for w in last)]
 
 
 def _cells(line: LearnerGrades, how: Format) -> list[str]:
-    found = [safe(line.learner.full_name), safe(line.learner.email)]
+    found = [how.identify(line.learner.user_id), safe(line.learner.full_name)]
+    if how.has_emails:
+        found.append(safe(line.learner.email))
     for item in line.book.items:
         given = line.given.get(item.id)
         if given is not None and given.is_excused:

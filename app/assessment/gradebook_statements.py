@@ -240,8 +240,9 @@ def _learners() -> Select[Any]:
 def _searched(query: Select[Any], is_search: bool) -> Select[Any]:
     if not is_search:
         return query
+    # Not in search_text: that has the e-mail addresses, which teachers do not see.
     wanted = func.extensions.fold(bindparam("search", type_=Text), type_=Text)
-    return query.where(func.strpos(members.c.search_text, wanted, type_=Integer) > 0)
+    return query.where(func.strpos(_SORT_NAME, wanted, type_=Integer) > 0)
 
 
 @lru_cache(maxsize=8)
