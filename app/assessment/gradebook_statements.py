@@ -106,7 +106,7 @@ PUT_CATEGORY = Statement(
 LEAVE_CATEGORIES = Statement(
     update(grade_items)
     .where(grade_items.c.course_id == _COURSE, grade_items.c.category_id == any_(_IDS))
-    .values(category_id=None, version=grade_items.c.version + 1, updated_at=func.now()),
+    .values(category_id=null(), version=grade_items.c.version + 1, updated_at=func.now()),
     int,
 )
 DELETE_CATEGORIES = Statement(
