@@ -121,7 +121,7 @@ _IS_ITEM = and_(quizzes.c.published_at.is_not(None), quizzes.c.deleted_at.is_(No
 _MANUAL = and_(grade_items.c.quiz_id.is_(None), grade_items.c.deleted_at.is_(None))
 
 
-def _items(quiz: ColumnElement[bool], manual: ColumnElement[bool]) -> Statement[ItemRow]:
+def _items(quiz: ColumnElement[bool], manual: ColumnElement[bool]) -> Select[Any]:
     of_quizzes = (
         select(
             quizzes.c.id,
@@ -162,16 +162,15 @@ def _items(quiz: ColumnElement[bool], manual: ColumnElement[bool]) -> Statement[
         grade_items.c.created_at,
     ).where(manual, _MANUAL)
     found = union_all(of_quizzes, by_hand).subquery("items")
-    return Statement(
+    return (
         select(*(found.c[name] for name in ItemRow.__dataclass_fields__))
         .order_by(found.c.position.asc().nulls_last(), found.c.created_at, found.c.id)
-        .limit(500),
-        ItemRow,
+        .limit(500)
     )
 
 
-ITEMS = _items(quizzes.c.course_id == _COURSE, grade_items.c.course_id == _COURSE)
-ITEMS_BY_ID = _items(quizzes.c.id == any_(_IDS), grade_items.c.id == any_(_IDS))
+ITEMS = Statement(_items(quizzes.c.course_id == _COURSE, grade_items.c.course_id == _COURSE), ItemRow)
+ITEMS_BY_ID = Statement(_items(quizzes.c.id == any_(_IDS), grade_items.c.id == any_(_IDS)), ItemRow)
 # Who deletes or changes an item waits for those who grade it, and they for the change.
 ITEMS_FOR_SHARE = Statement(
     select(grade_items.c.id)
