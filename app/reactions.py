@@ -6,15 +6,17 @@ Each domain adds its functions to these tables, and the worker calls them; no do
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from uuid import UUID
 
 from app.assessment.regrade import RegradeHandler
 from app.assessment.scoring import REGRADED
 from app.assessment.sweeping import end_overdue
-from app.catalog.service import LESS_TO_DO
+from app.catalog.telling import CONTENT_CHANGED, LESS_TO_DO
 from app.db.outbox import Event
 from app.db.transaction import Tx
 from app.learning.completing import complete_after_removal
+from app.learning.reopening import reopen_changed
 from app.work.rows import Handler
 
 Reaction = Callable[[Tx, Event], Awaitable[None]]
@@ -26,9 +28,17 @@ async def less_to_do(tx: Tx, event: Event) -> None:
     await complete_after_removal(tx, UUID(event.payload["course_id"]))
 
 
+async def content_changed(tx: Tx, event: Event) -> None:
+    """An author changed what a lesson says: who had completed it may have to do it anew."""
+    payload = event.payload
+    at = datetime.fromisoformat(payload["at"])
+    await reopen_changed(tx, UUID(payload["course_id"]), UUID(payload["lesson_id"]), at)
+
+
 # Called in the transaction that marks the event as relayed: whatever they write happens once.
 EVENTS: Mapping[str, tuple[Reaction, ...]] = {
     LESS_TO_DO: (less_to_do,),
+    CONTENT_CHANGED: (content_changed,),
 }
 
 # Called for a tenant at least every two minutes, and when a timer (app.work.timers) asks for it. Each does a bounded

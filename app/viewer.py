@@ -32,6 +32,7 @@ class Action(StrEnum):
     EDIT_ANY_COURSE = "edit_any_course"
     LEARN = "learn"
     READ_ENROLLMENTS = "read_enrollments"
+    MANAGE_PROGRESS = "manage_progress"
     RUN_JOBS = "run_jobs"
     GRADE = "grade"
 
@@ -50,6 +51,7 @@ MATRIX: dict[Action, frozenset[Role]] = {
     Action.EDIT_ANY_COURSE: frozenset({Role.ADMIN}),
     Action.LEARN: frozenset({Role.STUDENT, Role.INSTRUCTOR, Role.ADMIN}),
     Action.READ_ENROLLMENTS: _AUTHORS,
+    Action.MANAGE_PROGRESS: _AUTHORS,
     Action.RUN_JOBS: _AUTHORS,
     Action.GRADE: _AUTHORS,
 }

@@ -30,9 +30,13 @@ from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.learning import LearningMutation, LearningQuery
 from schema.limits import Limits, limit_rule
 from schema.node import Node
+from schema.overseeing import OverseeingMutation, OverseeingQuery
 from schema.platform import PlatformSchema
+from schema.question_bodies import BODY_TYPES
+from schema.questions import Question, QuestionMutation, QuestionQuery
 from schema.quiz_authoring import QuizAuthoringMutation
 from schema.quizzes import Quiz, QuizQuery
+from schema.release import ReleaseMutation, ReleaseQuery
 from schema.reviews import ReviewMutation
 from schema.scalars import SCALARS
 from schema.scope import operation_scope
@@ -42,6 +46,7 @@ from schema.work import Job, WorkMutation, WorkQuery
 COSTS = {
     ("LessonProgress", "lockReasons"): 1,
     ("Lesson", "lockReasons"): 1,
+    ("Module", "lockReasons"): 1,
     ("Course", "instructors"): 2,
     ("Lesson", "blocks"): 5,
     ("LearnerGrades", "cells"): 30,
@@ -82,13 +87,26 @@ async def find_node(info: Info, text: str) -> Any:
         case ids.ATTEMPT:
             attempt = await context.results.attempt(key)
             return None if attempt is None else Attempt(row=attempt)
+        case ids.QUESTION:
+            question = await context.questions_by_id.load(key)
+            return None if question is None else Question(row=question)
         case _:
             return None
 
 
 @strawberry.type(description="Everything that can be read.")
 class Query(
-    IdentityQuery, CatalogQuery, EnrollmentQuery, LearningQuery, WorkQuery, QuizQuery, AttemptQuery, GradebookQuery
+    IdentityQuery,
+    CatalogQuery,
+    EnrollmentQuery,
+    LearningQuery,
+    WorkQuery,
+    ReleaseQuery,
+    OverseeingQuery,
+    QuizQuery,
+    AttemptQuery,
+    QuestionQuery,
+    GradebookQuery,
 ):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
@@ -119,6 +137,9 @@ class Mutation(
     AttemptMutation,
     GradingMutation,
     GradebookMutation,
+    ReleaseMutation,
+    OverseeingMutation,
+    QuestionMutation,
 ):
     pass
 
@@ -143,7 +164,7 @@ def build(settings: Settings | None = None) -> PlatformSchema:
         documents=documents,
         query=Query,
         mutation=Mutation,
-        types=[Node],
+        types=[Node, *BODY_TYPES.values()],
         extensions=extensions,
         exception_handlers=[*identity.HANDLERS, *errors.HANDLERS],
         execution_context_class=CompiledExecutionContext if compiles else None,

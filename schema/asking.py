@@ -73,22 +73,22 @@ class GivenAnswerContent:
 
 
 @strawberry.input(description="What something is matched with.")
-class PairInput:
+class AnswerPairInput:
     id: str = strawberry.field(description="What is matched.")
     target: str = strawberry.field(description="With which target.")
 
 
 @strawberry.input(one_of=True, description="What a gap is filled with: exactly one of these.")
-class GapContentInput:
+class AnswerGapContentInput:
     choice: strawberry.Maybe[str] = strawberry.field(description="A choice.")
     text: strawberry.Maybe[str] = strawberry.field(description="Words.")
     number: strawberry.Maybe[str] = strawberry.field(description="A number, in the learner's notation.")
 
 
 @strawberry.input(description="A filled gap.")
-class GapInput:
+class AnswerGapInput:
     id: str = strawberry.field(description="The gap.")
-    content: GapContentInput = strawberry.field(description="What it is filled with.")
+    content: AnswerGapContentInput = strawberry.field(description="What it is filled with.")
 
 
 @strawberry.input(one_of=True, description="An answer: exactly one of these, by the kind of question.")
@@ -98,9 +98,9 @@ class AnswerContentInput:
     value: strawberry.Maybe[bool] = strawberry.field(description="For true_false.")
     text: strawberry.Maybe[str] = strawberry.field(description="For short_answer and essay.")
     number: strawberry.Maybe[str] = strawberry.field(description="For numeric; as in 1.5 or 1,5.")
-    pairs: strawberry.Maybe[list[PairInput]] = strawberry.field(description="For matching.")
+    pairs: strawberry.Maybe[list[AnswerPairInput]] = strawberry.field(description="For matching.")
     order: strawberry.Maybe[list[str]] = strawberry.field(description="For ordering: every item once.")
-    gaps: strawberry.Maybe[list[GapInput]] = strawberry.field(description="For cloze; empty gaps are left out.")
+    gaps: strawberry.Maybe[list[AnswerGapInput]] = strawberry.field(description="For cloze; empty gaps are left out.")
     files: strawberry.Maybe[list[str]] = strawberry.field(description="For file.")
 
 
@@ -114,7 +114,7 @@ class AnswerInput:
 CONTENTS = ("choice", "choices", "value", "text", "number", "pairs", "order", "gaps", "files")
 
 
-def raw_of(content: AnswerContentInput | GapContentInput | None) -> dict[str, Any] | None:
+def raw_of(content: AnswerContentInput | AnswerGapContentInput | None) -> dict[str, Any] | None:
     """An answer as the service takes it."""
     if content is None:
         return None

@@ -101,24 +101,24 @@ class Attempt(Node):
     def possible(self) -> Decimal:
         return Decimal(self.row.possible)
 
-    @batch(in_turn=True, description="Whether results may be seen by the person who asks.")
+    @batch(description="Whether results may be seen by the person who asks.")
     async def results_visible(attempts: list[Attempt], info: Info) -> list[bool]:
         return await are_visible(attempts, info)
 
-    @batch(in_turn=True, description="Points less the penalty; null until it is graded and may be seen.")
+    @batch(description="Points less the penalty; null until it is graded and may be seen.")
     async def score(attempts: list[Attempt], info: Info) -> list[Decimal | None]:
         return [Decimal(row.score) if row else None for row in await _graded(attempts, info)]
 
-    @batch(in_turn=True, description="The score in percent; null until it is graded and may be seen.")
+    @batch(description="The score in percent; null until it is graded and may be seen.")
     async def percent(attempts: list[Attempt], info: Info) -> list[Decimal | None]:
         rows = await _graded(attempts, info)
         return [Decimal(percent_of(row.score, row.possible)) if row else None for row in rows]
 
-    @batch(in_turn=True, description="Points that being late cost; null until it is graded and may be seen.")
+    @batch(description="Points that being late cost; null until it is graded and may be seen.")
     async def penalty(attempts: list[Attempt], info: Info) -> list[Decimal | None]:
         return [Decimal(row.penalty) if row else None for row in await _graded(attempts, info)]
 
-    @batch(in_turn=True, description="The score before the first regrade that changed it, when it may be seen.")
+    @batch(description="The score before the first regrade that changed it, when it may be seen.")
     async def score_before_regrade(attempts: list[Attempt], info: Info) -> list[Decimal | None]:
         rows = await _graded(attempts, info)
         return [
@@ -129,7 +129,7 @@ class Attempt(Node):
     def version(self) -> int:
         return self.row.version
 
-    @batch(in_turn=True, description="What was asked, in this attempt's order, and what was answered.")
+    @batch(description="What was asked, in this attempt's order, and what was answered.")
     async def questions(attempts: list[Attempt], info: Info) -> list[list[AttemptQuestion]]:
         seen = await are_visible(attempts, info)
         lists = await info.context.answers_by_attempt.all([attempt.row.id for attempt in attempts])
@@ -140,7 +140,11 @@ class Attempt(Node):
 
 
 async def are_visible(attempts: list[Attempt], info: Info) -> list[bool]:
-    """Whether the person who asks may see the results of each attempt (Q8): graders do, learners by the quiz's rule."""
+    """Whether the person who asks may see the results of each attempt (Q8): graders do, learners by the quiz's rule.
+
+    Asks several loaders one after the other, so that no field that calls it may be ``in_turn``: it would wait for a
+    loader that a later one of its siblings has begun, and that one for its turn.
+    """
     context = info.context
     teaches = await context.editable_by_course.all([attempt.row.course_id for attempt in attempts])
     own = [

@@ -6,12 +6,14 @@ from enum import Enum
 from importlib import import_module
 from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import strawberry
 
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
 from app.catalog.statements import ORDERS
 from app.i18n import message, translate
+from app.learning.locks import OPEN, Verdict
 from app.viewer import Action
 from schema import ids
 from schema.context import Info
@@ -23,8 +25,9 @@ from schema.scalars import DateTime, Decimal
 
 if TYPE_CHECKING:
     from schema.enrollment import Enrollment
-    from schema.learning import CourseProgress, LessonProgress
+    from schema.learning import CourseProgress, LessonProgress, ModuleProgress
     from schema.quizzes import Quiz
+    from schema.release import CoursePolicies, ReleaseRules
     from schema.reviews import Review
 
 NOT_ENROLLED = message("enrol in the course first")
@@ -60,6 +63,9 @@ class CompletionRule(Enum):
 class LockReason:
     code: str = strawberry.field(description="Stable and in English; for programs.")
     message: str = strawberry.field(description="What to do, in the reader's language.")
+    lesson_id: strawberry.ID | None = strawberry.field(default=None, description="The lesson it waits for, if it does.")
+    module_id: strawberry.ID | None = strawberry.field(default=None, description="The module it waits for, if it does.")
+    unlocks_at: DateTime | None = strawberry.field(default=None, description="When this reason ends by itself, if so.")
 
 
 @strawberry.type(description="What the person who asks may do with a course.")
@@ -186,6 +192,41 @@ BLOCKS: dict[str, Any] = {
 }
 
 
+async def may_read(info: Info, course_id: UUID) -> bool:
+    """Whether the person who asks learns or teaches in a course; who waits, is suspended or left does not."""
+    enrollment = await info.context.my_enrollment_by_course.load(course_id)
+    if enrollment is not None and enrollment.status in {"active", "completed"}:
+        return True
+    return bool(await info.context.editable_by_course.load(course_id))
+
+
+def not_enrolled(info: Info) -> LockReason:
+    """Why somebody from outside may not read a course."""
+    return LockReason(code="NOT_ENROLLED", message=translate(NOT_ENROLLED, info.context.locale))
+
+
+def reasons_of(verdict: Verdict, info: Info) -> list[LockReason]:
+    """What is missing, in the reader's language."""
+    mask = info.context.mask
+    return [
+        LockReason(
+            code=reason.code,
+            message=translate(reason.message, info.context.locale, **reason.params),
+            lesson_id=None if reason.lesson_id is None else ids.encode(ids.LESSON, reason.lesson_id, mask),
+            module_id=None if reason.module_id is None else ids.encode(ids.MODULE, reason.module_id, mask),
+            unlocks_at=None if reason.unlocks_at is None else DateTime(reason.unlocks_at),
+        )
+        for reason in verdict.reasons
+    ]
+
+
+async def rules_for_authors(info: Info, course_id: UUID, rule: dict[str, Any] | None) -> Any:
+    """Rules as their authors see them; nobody else does."""
+    if rule is None or not await info.context.editable_by_course.load(course_id):
+        return None
+    return import_module("schema.release").shown_rules(rule, info.context.mask)
+
+
 @strawberry.type(description="A lesson.")
 class Lesson(Node):
     row: strawberry.Private[LessonRow]
@@ -248,28 +289,44 @@ class Lesson(Node):
         return None if row is None else Course(row=row)
 
     async def _may_read(self, info: Info) -> bool:
-        enrollment = await info.context.my_enrollment_by_course.load(self.row.course_id)
-        if enrollment is not None and enrollment.status != "dropped":
-            return True
-        return bool(await info.context.editable_by_course.load(self.row.course_id))
+        return await may_read(info, self.row.course_id)
+
+    async def _lock(self, info: Info) -> Verdict:
+        if not self.row.gated or await info.context.editable_by_course.load(self.row.course_id):
+            return OPEN
+        locks = await info.context.my_locks_by_course.load(self.row.course_id)
+        return OPEN if locks is None else locks.lessons.get(self.row.id, OPEN)
 
     @strawberry.field(description="Whether the person who asks may read its content.")
     async def viewer_can_read(self, info: Info) -> bool:
-        return await self._may_read(info)
+        return await self._may_read(info) and not (await self._lock(info)).is_locked
 
     @strawberry.field(description="Why its content cannot be read; empty when it can.")
     async def lock_reasons(self, info: Info) -> list[LockReason]:
-        return await self.reasons(info)
+        if not await self._may_read(info):
+            return [not_enrolled(info)]
+        return reasons_of(await self._lock(info), info)
 
-    async def reasons(self, info: Info) -> list[LockReason]:
-        """Why the person who asks may not read it."""
-        if await self._may_read(info):
+    async def progress_reasons(self, info: Info, verdict: Verdict) -> list[LockReason]:
+        """The same, of a lesson whose locks were judged already."""
+        if not await self._may_read(info):
+            return [not_enrolled(info)]
+        if verdict.is_locked and await info.context.editable_by_course.load(self.row.course_id):
             return []
-        return [LockReason(code="NOT_ENROLLED", message=translate(NOT_ENROLLED, info.context.locale))]
+        return reasons_of(verdict, info)
+
+    @strawberry.field(description="When it opens by itself to the person who asks; null when it is open or waits.")
+    async def unlocks_at(self, info: Info) -> DateTime | None:
+        at = (await self._lock(info)).unlocks_at
+        return None if at is None else DateTime(at)
+
+    @strawberry.field(description="When it opens, beside its module's rules; null for at once, and for non-authors.")
+    async def release_rules(self, info: Info) -> Annotated[ReleaseRules, strawberry.lazy("schema.release")] | None:
+        return await rules_for_authors(info, self.row.course_id, self.row.rules)  # type: ignore[no-any-return]
 
     @strawberry.field(description="Its content in order; empty for who may not read it (see lockReasons).")
     async def blocks(self, info: Info) -> list[LessonBlock]:
-        if not await self._may_read(info):
+        if not await self._may_read(info) or (await self._lock(info)).is_locked:
             return []
         return [BLOCKS[row.kind](row=row) for row in await info.context.blocks_by_lesson.load(self.row.id)]
 
@@ -314,6 +371,38 @@ class Module(Node):
     async def course(self, info: Info) -> Course | None:
         row = await info.context.courses_by_id.load(self.row.course_id)
         return None if row is None else Course(row=row)
+
+    @strawberry.field(description="How many of its required lessons make it done; null for all of them.")
+    def requirement_count(self) -> int | None:
+        return self.row.requirement_count
+
+    async def _lock(self, info: Info) -> Verdict:
+        if self.row.rules is None or await info.context.editable_by_course.load(self.row.course_id):
+            return OPEN
+        locks = await info.context.my_locks_by_course.load(self.row.course_id)
+        return OPEN if locks is None else locks.modules.get(self.row.id, OPEN)
+
+    @strawberry.field(description="Why it is not open to the person who asks; empty when it is.")
+    async def lock_reasons(self, info: Info) -> list[LockReason]:
+        if not await may_read(info, self.row.course_id):
+            return [not_enrolled(info)]
+        return reasons_of(await self._lock(info), info)
+
+    @strawberry.field(description="When it opens by itself to the person who asks; null when it is open or waits.")
+    async def unlocks_at(self, info: Info) -> DateTime | None:
+        at = (await self._lock(info)).unlocks_at
+        return None if at is None else DateTime(at)
+
+    @strawberry.field(description="When it opens; null for at once, and for non-authors.")
+    async def release_rules(self, info: Info) -> Annotated[ReleaseRules, strawberry.lazy("schema.release")] | None:
+        return await rules_for_authors(info, self.row.course_id, self.row.rules)  # type: ignore[no-any-return]
+
+    @strawberry.field(description="How far the person who asks is in it; null without an enrolment.")
+    async def my_progress(self, info: Info) -> Annotated[ModuleProgress, strawberry.lazy("schema.learning")] | None:
+        locks = await info.context.my_locks_by_course.load(self.row.course_id)
+        if locks is None:
+            return None
+        return import_module("schema.learning").module_progress(locks.standings[self.row.id])  # type: ignore[no-any-return]
 
     @batch(in_turn=True, description="Its lessons in order.")
     async def lessons(modules: list[Module], info: Info) -> list[list[Lesson]]:
@@ -381,7 +470,9 @@ class Course(Node):
 
     @batch(in_turn=True, description="Its modules in order.")
     async def modules(courses: list[Course], info: Info) -> list[list[Module]]:
-        lists = await info.context.modules_by_course.all([course.row.id for course in courses])
+        context = info.context
+        modules = context.ruled_modules_by_course if RULED & selected(info).keys() else context.modules_by_course
+        lists = await modules.all([course.row.id for course in courses])
         return [shown(Module, rows) for rows in lists]
 
     @batch(in_turn=True, description="Its quizzes, those of its lessons too, the oldest first.")
@@ -390,6 +481,13 @@ class Course(Node):
     ) -> list[list[Annotated[Quiz, strawberry.lazy("schema.quizzes")]]]:
         lists = await info.context.quizzes_by_course.all([course.row.id for course in courses])
         return [shown(import_module("schema.quizzes").Quiz, rows) for rows in lists]
+
+    @strawberry.field(description="What its authors decided about its learners; null for everybody else.")
+    async def policies(self, info: Info) -> Annotated[CoursePolicies, strawberry.lazy("schema.release")] | None:
+        if not await info.context.editable_by_course.load(self.row.id):
+            return None
+        row = await info.context.policy_by_course.load(self.row.id)
+        return None if row is None else import_module("schema.release").CoursePolicies(row=row)
 
     @batch(in_turn=True, description="How many lessons it has.")
     async def lesson_count(courses: list[Course], info: Info) -> list[int]:
@@ -470,6 +568,8 @@ def wanted(filter: CourseFilter | None, mask: int) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value}
 
 
+# What of a module is not read unless somebody looks at it.
+RULED = frozenset({"requirementCount", "lockReasons", "unlocksAt", "releaseRules"})
 TITLES = frozenset({"__typename", "id", "title", "position"})
 CARDS = frozenset(
     {

@@ -9,14 +9,19 @@ import strawberry
 
 from app.assessment.attempt_rows import AnswerRow, AttemptRow, Standing
 from app.assessment.attempts import AttemptService
+from app.assessment.bank_rows import QuestionRow, VersionRow
+from app.assessment.exchange import QuestionExchange
 from app.assessment.gradebook import GradebookService
 from app.assessment.gradebook_grading import GradeService
+from app.assessment.item_analysis import AnalysisService
 from app.assessment.manual import GradingService
+from app.assessment.overrides import OverrideService
 from app.assessment.quiz_rows import Extent, OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
 from app.assessment.quizzes import QuizService
 from app.assessment.regrade import RegradeService
 from app.assessment.results import ResultService
 from app.catalog.rows import BlockRow, CourseRow, InstructorRow, LessonRow, ModuleRow
+from app.catalog.ruling import PolicyRow, RuleAuthor
 from app.catalog.service import CatalogService
 from app.db.database import Operation
 from app.http.resolution import tenant_required
@@ -25,6 +30,9 @@ from app.i18n import Locale
 from app.identity.rows import Client, MemberRow
 from app.identity.service import IdentityService
 from app.learning.enrolling import EnrollmentService
+from app.learning.excusing import ProgressKeeper
+from app.learning.locks import CourseLocks
+from app.learning.reopening import PolicyService
 from app.learning.rows import (
     CourseProgressRow,
     EnrollmentRow,
@@ -34,6 +42,8 @@ from app.learning.rows import (
     ReviewRow,
 )
 from app.learning.service import LearningService
+from app.learning.standing import StandingService
+from app.learning.standing_statements import LearnerLesson, LearnerNumbers, LessonStanding
 from app.platform import Platform
 from app.tenancy.records import Tenant
 from app.viewer import Viewer
@@ -131,6 +141,26 @@ class Context:
         return LearningService(self.db, self.viewer, self.platform.changes)
 
     @cached_property
+    def standing(self) -> StandingService:
+        """How learners stand."""
+        return StandingService(self.db, self.viewer)
+
+    @cached_property
+    def keeping(self) -> ProgressKeeper:
+        """What instructors do to progress."""
+        return ProgressKeeper(self.db, self.viewer)
+
+    @cached_property
+    def ruling(self) -> RuleAuthor:
+        """What learners must do and when."""
+        return RuleAuthor(self.db, self.viewer, self.platform.changes)
+
+    @cached_property
+    def policies(self) -> PolicyService:
+        """What the organisation decided about progress."""
+        return PolicyService(self.db, self.viewer)
+
+    @cached_property
     def identity(self) -> IdentityService:
         """People, sessions and passwords."""
         return IdentityService(self.db, self.viewer, self.here, self.client, self.platform.identity_parts)
@@ -141,6 +171,19 @@ class Context:
         return WorkService(self.db, self.viewer)
 
     @cached_property
+    def questions(self) -> QuestionExchange:
+        """The question bank."""
+        return QuestionExchange(self.db, self.viewer)
+
+    @cached_property
+    def questions_by_id(self) -> Loader[QuestionRow | None]:
+        return loaders.single(self.questions.questions_by_id, "id")
+
+    @cached_property
+    def versions_by_question(self) -> Loader[VersionRow | None]:
+        return loaders.single(self.questions.versions_by_question, "question_id")
+
+    @cached_property
     def jobs_by_id(self) -> Loader[Job | None]:
         return loaders.single(self.work.jobs_by_id, "id")
 
@@ -148,6 +191,11 @@ class Context:
     def quizzes(self) -> QuizService:
         """Quizzes as authors and readers see them."""
         return QuizService(self.db, self.viewer)
+
+    @cached_property
+    def overriding(self) -> OverrideService:
+        """What single learners are granted."""
+        return OverrideService(self.db, self.viewer)
 
     @cached_property
     def attempting(self) -> AttemptService:
@@ -163,6 +211,11 @@ class Context:
     def grading(self) -> GradingService:
         """Grading by hand."""
         return GradingService(self.db, self.viewer)
+
+    @cached_property
+    def analysing(self) -> AnalysisService:
+        """How well quizzes measure."""
+        return AnalysisService(self.db, self.viewer)
 
     @cached_property
     def regrading(self) -> RegradeService:
@@ -205,7 +258,7 @@ class Context:
 
     @cached_property
     def overrides_by_quiz(self) -> Loader[list[OverrideRow]]:
-        return loaders.many(self.quizzes.overrides_by_quiz, "quiz_id")
+        return loaders.many(self.overriding.overrides_by_quiz, "quiz_id")
 
     @cached_property
     def my_place_by_quiz(self) -> Loader[PlaceRow | None]:
@@ -244,6 +297,14 @@ class Context:
         return loaders.many(self.catalog.modules_by_course, "course_id")
 
     @cached_property
+    def ruled_modules_by_course(self) -> Loader[list[ModuleRow]]:
+        return loaders.many(self.catalog.ruled_modules_by_course, "course_id")
+
+    @cached_property
+    def policy_by_course(self) -> Loader[PolicyRow | None]:
+        return loaders.single(self.ruling.policy_by_course, "id")
+
+    @cached_property
     def lessons_by_module(self) -> Loader[list[LessonRow]]:
         return loaders.many(self.catalog.lessons_by_module, "module_id")
 
@@ -280,6 +341,38 @@ class Context:
         return loaders.single(self.learning.my_progress_by_lesson, "lesson_id")
 
     @cached_property
+    def my_standing_by_lesson(self) -> Loader[LessonStanding | None]:
+        return loaders.single(self.standing.my_standing_by_lesson, "lesson_id")
+
+    @cached_property
+    def my_locks_by_course(self) -> Loader[CourseLocks | None]:
+        return loaders.value(self.standing.my_locks_by_course, None)
+
+    @cached_property
+    def my_new_content_by_course(self) -> Loader[bool]:
+        return loaders.value(self.standing.my_new_content_by_course, False)
+
+    @cached_property
+    def my_time_by_lesson(self) -> Loader[int]:
+        return loaders.value(self.standing.my_time_by_lesson, 0)
+
+    @cached_property
+    def my_time_by_course(self) -> Loader[int]:
+        return loaders.value(self.standing.my_time_by_course, 0)
+
+    @cached_property
+    def numbers_by_enrollment(self) -> Loader[LearnerNumbers | None]:
+        return loaders.single(self.standing.numbers_by_enrollment, "enrollment_id")
+
+    @cached_property
+    def learner_lessons_by_enrollment(self) -> Loader[list[LearnerLesson]]:
+        return loaders.many(self.standing.lessons_by_enrollment, "enrollment_id")
+
+    @cached_property
+    def time_by_enrollment(self) -> Loader[int]:
+        return loaders.value(self.standing.time_by_enrollment, 0)
+
+    @cached_property
     def my_progress_by_course(self) -> Loader[CourseProgressRow | None]:
         return loaders.single(self.learning.my_progress_by_course, "course_id")
 
@@ -314,12 +407,19 @@ OF_VIEWER = (
     "identity",
     "work",
     "quizzes",
+    "overriding",
     "attempting",
     "results",
     "grading",
     "regrading",
     "gradebooks",
     "giving_grades",
+    "analysing",
+    "standing",
+    "keeping",
+    "ruling",
+    "policies",
+    "questions",
 )
 
 Info = strawberry.Info[Context, None]

@@ -14,9 +14,11 @@ from app.catalog.rows import LessonRow
 from app.errors import NotFound
 from app.i18n import translate
 from app.learning import rules
+from app.learning.locks import OPEN, CourseLocks, ModuleStanding, Verdict
 from app.learning.reported import ReportedEvent
 from app.learning.rows import EnrollmentRow, LearnerLessonRow
 from app.learning.service import Outcome
+from app.learning.standing_statements import LessonStanding
 from app.viewer import Action
 from schema import ids
 from schema.catalog import Course, Lesson, LockReason
@@ -29,6 +31,7 @@ from schema.errors import (
     UnavailableProblem,
     ValidationProblem,
 )
+from schema.execution import batch, selected
 from schema.scalars import UUID, DateTime, Decimal
 
 
@@ -58,8 +61,12 @@ class SyncStatus(Enum):
 @strawberry.type(description="What a learner has done in a lesson.")
 class LessonProgress:
     lesson_row: strawberry.Private[LessonRow]
-    row: strawberry.Private[LearnerLessonRow | None]
-    state: LessonState = strawberry.field(description="Where the learner is.")
+    row: strawberry.Private[LearnerLessonRow | LessonStanding | None]
+    verdict: strawberry.Private[Verdict]
+
+    @strawberry.field(description="Where the learner is.")
+    def state(self) -> LessonState:
+        return STATES[state_in(self.row, self.verdict)]
 
     @strawberry.field(description="The lesson.")
     def lesson(self) -> Lesson:
@@ -83,7 +90,43 @@ class LessonProgress:
 
     @strawberry.field(description="Why it cannot be opened; empty when it can.")
     async def lock_reasons(self, info: Info) -> list[LockReason]:
-        return await Lesson(row=self.lesson_row).reasons(info)
+        return await Lesson(row=self.lesson_row).progress_reasons(info, self.verdict)
+
+    @strawberry.field(description="When it opens by itself; null when it is open, or waits for something else.")
+    def unlocks_at(self) -> DateTime | None:
+        at = self.verdict.unlocks_at
+        return None if at is None else DateTime(at)
+
+    @strawberry.field(description="Whether it was changed since the learner completed it, and not opened since.")
+    def has_new_content(self) -> bool:
+        return isinstance(self.row, LessonStanding) and self.row.has_new_content
+
+    @strawberry.field(description="The score, percent; null without one.")
+    def score_percent(self) -> Decimal | None:
+        score = self.row.score if isinstance(self.row, LessonStanding) else None
+        return None if score is None else Decimal(score)
+
+    @strawberry.field(description="Whether the learner was excused from it, which counts as done.")
+    def is_excused(self) -> bool:
+        return isinstance(self.row, LessonStanding) and self.row.excused_at is not None
+
+    @batch(
+        in_turn=True,
+        description="Time on task: gaps of at most 5 minutes between events count, at most 4 hours a day (UTC).",
+    )
+    async def time_spent_seconds(progresses: list[LessonProgress], info: Info) -> list[int]:
+        return await info.context.my_time_by_lesson.all([progress.lesson_row.id for progress in progresses])
+
+
+@strawberry.type(description="How far a learner is in a module.")
+class ModuleProgress:
+    state: LessonState = strawberry.field(description="Where the learner is; COMPLETED with enough of its lessons.")
+    percent: int = strawberry.field(description="Share of what makes it done, by weight, rounded down.")
+
+
+def module_progress(standing: ModuleStanding) -> ModuleProgress:
+    """A learner's standing in a module as clients see it."""
+    return ModuleProgress(state=STATES[standing.state], percent=standing.percent)
 
 
 @strawberry.type(description="Where a learner goes on in a course.")
@@ -130,17 +173,38 @@ class CourseProgress:
     def last_activity_at(self) -> DateTime | None:
         return DateTime(self.row.last_activity_at) if self.row.last_activity_at else None
 
-    @strawberry.field(description="Where to go on; null when every lesson is done.")
+    @strawberry.field(
+        description="Whether a lesson changed since it was completed, or, after the course, there are more to do."
+    )
+    async def has_new_content(self, info: Info) -> bool:
+        return await info.context.my_new_content_by_course.load(self.row.course_id)
+
+    @strawberry.field(description="Time on task in the whole course; no moment counts in two of its lessons.")
+    async def time_spent_seconds(self, info: Info) -> int:
+        return await info.context.my_time_by_course.load(self.row.course_id)
+
+    @strawberry.field(description="Where to go on; null when every lesson that is open is done.")
     async def resume(self, info: Info) -> ResumePoint | None:
         found = await info.context.my_resume_by_course.load(self.row.course_id)
         if found is None:
             return None
         lesson = await info.context.lessons_by_id.load(found.lesson_id)
+        if lesson is not None and lesson.gated:
+            lesson = await self._first_open(info, lesson)
         if lesson is None:
             return None
-        progress = await info.context.my_progress_by_lesson.load(found.lesson_id)
+        progress = await info.context.my_progress_by_lesson.load(lesson.id)
         position = (progress and progress.position_seconds) or PythonDecimal(0)
         return ResumePoint(lesson=Lesson(row=lesson), position_seconds=Decimal(position))
+
+    async def _first_open(self, info: Info, lesson: LessonRow) -> LessonRow | None:
+        """The lesson unless it is locked; then the first that is open and not done."""
+        locks = await info.context.my_locks_by_course.load(self.row.course_id)
+        if locks is None or not locks.lessons.get(lesson.id, OPEN).is_locked:
+            return lesson
+        open_ = (row.id for row in locks.order if not row.completed_at and not locks.lessons[row.id].is_locked)
+        first = next(open_, None)
+        return None if first is None else await info.context.lessons_by_id.load(first)
 
     @strawberry.field(description="Every lesson of the course in order, with what the learner did in it.")
     async def lessons(self, info: Info) -> list[LessonProgress]:
@@ -224,23 +288,39 @@ CompleteLessonResult = Annotated[
 
 
 async def lesson_progress(info: Info, lessons: Sequence[LessonRow]) -> list[LessonProgress]:
-    """The viewer's progress in lessons, one statement for all of them."""
-    rows = await info.context.my_progress_by_lesson.all([lesson.id for lesson in lessons])
+    """The viewer's progress in lessons, one statement for all of them; more only where some may be locked."""
+    keys = [lesson.id for lesson in lessons]
+    if selected(info).keys() <= BRIEF:
+        brief = await info.context.my_progress_by_lesson.all(keys)
+        return [
+            LessonProgress(lesson_row=lesson, row=row, verdict=OPEN) for lesson, row in zip(lessons, brief, strict=True)
+        ]
+    rows = await info.context.my_standing_by_lesson.all(keys)
+    ruled = list({row.course_id for row in rows if row is not None and row.gated})
+    locks = dict(zip(ruled, await info.context.my_locks_by_course.all(ruled), strict=True)) if ruled else {}
     return [
-        LessonProgress(lesson_row=lesson, row=row, state=STATES[state_in(row)])
+        LessonProgress(lesson_row=lesson, row=row, verdict=verdict_in(locks.get(lesson.course_id), lesson.id))
         for lesson, row in zip(lessons, rows, strict=True)
     ]
 
 
+def verdict_in(locks: CourseLocks | None, lesson_id: PythonUUID) -> Verdict:
+    """Whether a lesson is open; it is where nothing says otherwise."""
+    return OPEN if locks is None else locks.lessons.get(lesson_id, OPEN)
+
+
+# What of a learner's progress depends on no rule and is in the shortest row.
+BRIEF = frozenset({"__typename", "lesson", "percent", "positionSeconds", "startedAt", "completedAt"})
 STATES = {state: LessonState(state.value) for state in rules.LessonState}
 
 
-def state_in(row: LearnerLessonRow | None) -> rules.LessonState:
+def state_in(row: LearnerLessonRow | LessonStanding | None, verdict: Verdict) -> rules.LessonState:
     """Where a learner is in a lesson."""
     return rules.state_of(
-        enrolled=row is not None and row.status is not None and row.status != "dropped",
+        enrolled=row is not None and row.status in {"active", "completed"},
         started=row is not None and row.started_at is not None,
         completed=row is not None and row.completed_at is not None,
+        locked=verdict.is_locked,
     )
 
 

@@ -247,7 +247,7 @@ class QuizAuthoringMutation:
     ) -> SetQuizOverrideResult:
         mask = info.context.mask
         names = ("extra_minutes", "extra_attempts", "open_at", "close_at", "due_at", "reason")
-        row = await info.context.quizzes.set_override(
+        row = await info.context.overriding.set_override(
             ids.decode(ids.QUIZ, input.quiz_id, mask),
             ids.decode(ids.USER, input.user_id, mask),
             {name: getattr(input, name) for name in names},
@@ -259,7 +259,7 @@ class QuizAuthoringMutation:
         self, info: Info, input: Annotated[DeleteQuizOverrideInput, strawberry.argument(description="Which.")]
     ) -> DeleteQuizOverrideResult:
         mask = info.context.mask
-        await info.context.quizzes.delete_override(
+        await info.context.overriding.delete_override(
             ids.decode(ids.QUIZ, input.quiz_id, mask), ids.decode(ids.USER, input.user_id, mask), reason=input.reason
         )
         return DeleteSuccess(deleted_id=input.user_id)

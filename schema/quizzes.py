@@ -13,6 +13,7 @@ import strawberry
 from app.assessment.quiz_rows import OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
 from app.assessment.visibility import Standing, Visibility, score_is_shown
 from schema import ids
+from schema.analysing import AnalysedAttempts, QuizAnalysis
 from schema.catalog import Course, Lesson
 from schema.context import Info
 from schema.execution import batch
@@ -308,7 +309,7 @@ class Quiz(Node):
         found = await info.context.extent_by_quiz.all([quiz.row.id for quiz in quizzes])
         return [Decimal(ZERO if row is None else row.points) for row in found]
 
-    @batch(in_turn=True, description="What it asks, in order; null for who does not teach the course.")
+    @batch(description="What it asks, in order; null for who does not teach the course.")
     async def slots(quizzes: list[Quiz], info: Info) -> list[list[QuizSlot] | None]:
         may = await info.context.editable_by_course.all([quiz.row.course_id for quiz in quizzes])
         if not any(may):
@@ -316,13 +317,26 @@ class Quiz(Node):
         lists = await info.context.slots_by_quiz.all([quiz.row.id for quiz in quizzes])
         return [shown(QuizSlot, rows) if able else None for able, rows in zip(may, lists, strict=True)]
 
-    @batch(in_turn=True, description="What single learners are granted; null for who does not teach the course.")
+    @batch(description="What single learners are granted; null for who does not teach the course.")
     async def overrides(quizzes: list[Quiz], info: Info) -> list[list[QuizOverride] | None]:
         may = await info.context.editable_by_course.all([quiz.row.course_id for quiz in quizzes])
         if not any(may):
             return [None for _ in quizzes]
         lists = await info.context.overrides_by_quiz.all([quiz.row.id for quiz in quizzes])
         return [shown(QuizOverride, rows) if able else None for able, rows in zip(may, lists, strict=True)]
+
+    @strawberry.field(description="How well it measures; null for who does not teach the course.")
+    async def analysis(
+        self,
+        info: Info,
+        attempts: Annotated[
+            AnalysedAttempts | None, strawberry.argument(description="Of which attempts; FIRST by default.")
+        ] = None,
+    ) -> QuizAnalysis | None:
+        if not await info.context.editable_by_course.load(self.row.course_id):
+            return None
+        found = await info.context.analysing.analysis(self.row.id, first_only=attempts != AnalysedAttempts.ALL)
+        return QuizAnalysis(report=found)
 
     @batch(in_turn=True, description="Where the person who asks stands with it.")
     async def my_place(quizzes: list[Quiz], info: Info) -> list[QuizPlace | None]:
@@ -332,7 +346,7 @@ class Quiz(Node):
             for quiz, row in zip(quizzes, places, strict=True)
         ]
 
-    @batch(in_turn=True, description="The score that counts of the person who asks, when it may be seen.")
+    @batch(description="The score that counts of the person who asks, when it may be seen.")
     async def my_score(quizzes: list[Quiz], info: Info) -> list[QuizScore | None]:
         keys = [quiz.row.id for quiz in quizzes]
         scores = await info.context.my_score_by_quiz.all(keys)

@@ -60,7 +60,8 @@ GRADE = f"""mutation($input: GradeAnswerInput!) {{ gradeAnswer(input: $input) {{
 READ = f"query($id: ID!) {{ attempt(id: $id) {{ {ATTEMPT} }} }}"
 QUIZ = """id title version publishedAt questionCount possible timeLimitSeconds overduePolicy keptScore visibility
   slots { position questionId tags category draws points }
-  myPlace { attemptsUsed attemptsLeft openAttemptId extraMinutes } myScore { score possible percent isPassed isFinal }"""
+  myPlace { attemptsUsed attemptsLeft openAttemptId extraMinutes }
+  myScore { score possible percent isPassed isFinal }"""
 QUIZ_READ = f"query($id: ID!) {{ quiz(id: $id) {{ {QUIZ} }} }}"
 
 

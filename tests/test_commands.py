@@ -86,11 +86,24 @@ def test_an_operators_day(run: Run, home: Path, tmp_path: Path) -> None:
         "head": head("tenant"), "behind": 0, "revisions": {head("tenant"): 1},
     }  # fmt: skip
     assert run("migrate", "tenants").returncode == 0
-    course = folder(tmp_path, {"course.xml": unit("<html><p>hola</p></html><discussion/>")})
+    problem = """<problem display_name="P"><multiplechoiceresponse><label>?</label><choicegroup>
+        <choice correct="true">a</choice><choice correct="false">b</choice></choicegroup>
+        </multiplechoiceresponse></problem><problem><customresponse/></problem>"""
+    course = folder(tmp_path, {"course.xml": unit(f"<html><p>hola</p></html><discussion/>{problem}")})
     arguments = ("import", "olx", str(course), "--tenant", "school", "--instructor", "boss@school.test")
     dry = data(run(*arguments, "--dry-run", "--json"))
     assert (dry["courseId"], dry["lessons"]) == (None, 1)
-    assert data(run(*arguments, "--json"))["courseId"]
+    assert (dry["problems"], dry["questions"], dry["questionsLost"]) == (2, {"single": 1}, {"customresponse": 1})
+    written = data(run(*arguments, "--json"))
+    assert {**written, "courseId": None} == dry
+    questions = tmp_path / "questions.gift"
+    questions.write_text("::A:: 1+1\\=2 {T}\n\nBroken {", encoding="utf-8")
+    into = ("--tenant", "school", "--instructor", "boss@school.test", "--course", written["courseId"], "--json")
+    for expected in ((1, 0, 1), (0, 1, 1)):
+        came = run("import", "gift", str(questions), *into)
+        found = json.loads(came.stdout)
+        assert (came.returncode, found["created"], found["duplicate"], found["failed"]) == (1, *expected)
+        assert [(problem["line"], problem["code"]) for problem in found["problems"]] == [(3, "GIFT_BRACES")]
     missing = folder(tmp_path / "broken", {"course.xml": unit('<html url_name="gone"/>')})
     refused = run("import", "olx", str(missing), "--tenant", "school", "--instructor", "boss@school.test")
     assert (refused.returncode, "OLX_FILE_MISSING" in refused.stderr) == (1, True)

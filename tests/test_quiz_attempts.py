@@ -346,7 +346,7 @@ async def test_q14_pools_draw_distinct_questions_without_overlap_and_prefer_unse
     for _ in range(4):
         await school.question(tags=("fuerza",))
     for _ in range(2):
-        await school.question(tags=("fuerza", "energía"))
+        await school.question(tags=("energía", "calor"))
     quiz = await school.quiz(
         slots=[{"tags": ["fuerza"], "draws": 2, "points": "1"}, {"tags": ["energía"], "draws": 1, "points": "2"}]
     )
@@ -465,6 +465,22 @@ async def test_check_answer_tells_only_where_the_quiz_allows_it(school: School) 
     told = await school.do(check, ana, attemptId=second["id"], **asked)
     assert (told["fraction"], told["parts"]) == ("1", [{"isRight": True}])
     assert [q["answer"] for q in (await school.read(second, ana))["questions"]] == [None, None]
+
+
+async def test_an_answer_that_cannot_be_graded_by_our_fault_waits_for_a_person(school: School) -> None:
+    quiz = await school.quiz(timeLimitSeconds=600)
+    ana = await school.learner()
+    attempt = await school.start(quiz, ana)
+    await school.save(attempt, ana, choose(1, "a"), choose(2, "a"))
+    await school.world.as_owner(
+        """UPDATE question_versions v SET body = '{"kind": "single"}'
+           FROM attempt_answers a WHERE a.question_id = v.question_id AND a.slot = 2"""
+    )
+    await school.age(attempt, timedelta(hours=1))
+    await school.sweep()
+    rows = await school.world.as_owner("SELECT auto_points::int, needs_manual FROM attempt_answers ORDER BY slot")
+    assert rows == [(1, False), (None, True)]
+    assert await school.world.as_owner("SELECT state FROM quiz_attempts") == [("grading",)]
 
 
 async def test_the_worker_ends_attempts_when_their_time_is_up(school: School) -> None:

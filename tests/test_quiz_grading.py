@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -86,6 +87,9 @@ async def test_q8_results_that_are_shown_once_are_shown_to_one_of_two_tabs(schoo
     assert (await school.do(SEE, ana, attemptId=open_one["id"]))["code"] == "RESULTS_HIDDEN"
     attempt = (await school.submit(open_one, ana, choose(1, "a")))["attempt"]
     assert hidden(attempt)
+    again = await school.start(quiz, ana)
+    assert (await school.do(SEE, ana, attemptId=attempt["id"]))["code"] == "RESULTS_HIDDEN"
+    await school.submit(again, ana)
     answers = await asyncio.gather(*(school.do(SEE, ana, attemptId=attempt["id"]) for _ in range(6)))
     seen = [answer for answer in answers if answer["__typename"] == "AttemptSuccess"]
     assert [answer["attempt"]["score"] for answer in seen] == ["1"]
@@ -203,7 +207,7 @@ async def test_q10_what_a_grader_added_outlives_a_regrade(school: School) -> Non
     raised = await grade(school, attempt, 1, "1.5")
     assert raised["attempt"]["score"] == "1.5"
     await school.version(question, 2, bodies.Single(choices=(
-        bodies.Choice("a", "a", bodies.ONE), bodies.Choice("b", "b", bodies.Decimal("0.5")),
+        bodies.Choice("a", "a", bodies.ONE), bodies.Choice("b", "b", Decimal("0.5")),
     )))  # fmt: skip
     await regrade(school, quiz, {question: "CURRENT_ONLY"})
     assert (await school.read(attempt, ana))["score"] == "3.5"
@@ -352,7 +356,7 @@ async def test_q11_a_min_score_lesson_is_judged_again(school: School) -> None:
     assert states == ["COMPLETED", "STARTED"]
 
 
-async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_none_back_by_itself(
+async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_them_back(
     school: School,
 ) -> None:
     due = datetime.now(UTC) - timedelta(hours=25)
@@ -366,6 +370,14 @@ async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_non
     await override(school, quiz, ben, dueAt=(datetime.now(UTC) + timedelta(hours=1)).isoformat())
     excused = await school.attempted(quiz, ben, 8, 10)
     assert (excused["score"], excused["penalty"]) == ("8", "0")
+    await school.change("updateQuiz", id=quiz, lateFloorPercent="70")
+    assert (await school.read(late, ana))["score"] == "7"
+    await override(school, quiz, ana, dueAt=(datetime.now(UTC) - timedelta(hours=1)).isoformat())
+    forgiven = await school.read(late, ana)
+    assert (forgiven["score"], forgiven["penalty"]) == ("7", "1")
+    await school.change("updateQuiz", id=quiz, latePercent="5", keptScore="LATEST")
+    assert (await school.read(late, ana))["score"] == "7.5"
+    assert (await score(school, quiz, ana))["score"] == "7.5"
 
 
 async def override(school: School, quiz: str, who: Person, **given: Any) -> dict[str, Any]:
@@ -454,3 +466,40 @@ async def asked_of(school: School, quiz: str) -> list[str]:
         "query($id: ID!) { quiz(id: $id) { slots { questionId } } }", as_=school.teacher, id=quiz
     )
     return [slot["questionId"] for slot in found["quiz"]["slots"]]
+
+
+async def test_q15_statistics_are_of_first_attempts_unless_all_are_wanted(school: School) -> None:
+    quiz = await school.quiz(await school.questions(4))
+    for right in (4, 3, 1):
+        ana = await school.learner()
+        await school.attempted(quiz, ana, right, 4)
+        await school.attempted(quiz, ana, 4, 4)
+    preview = await school.start(quiz, school.teacher, isPreview=True)
+    await school.submit(preview, school.teacher)
+    asked = """query($id: ID!) { quiz(id: $id) { first: analysis { attempts mean median internalConsistency csv
+        items { attempts facility discriminationIndex } } all: analysis(attempts: ALL) { attempts mean } } }"""
+    with school.world.counting() as statements:
+        found = (await school.world.ask(asked, as_=school.teacher, id=quiz))["quiz"]
+    assert (found["first"]["attempts"], found["first"]["median"]) == (3, 3)
+    assert found["first"]["mean"] == pytest.approx(8 / 3)
+    assert [item["facility"] for item in found["first"]["items"]] == pytest.approx([1, 2 / 3, 2 / 3, 1 / 3])
+    assert (found["all"]["attempts"], found["all"]["mean"]) == (6, pytest.approx(20 / 6))
+    assert found["first"]["csv"].startswith("question,attempts,facility,")
+    assert statements.in_tenant() <= 9
+    student = await school.world.ask("query($id: ID!) { quiz(id: $id) { analysis { attempts } } }", as_=ana, id=quiz)
+    assert student["quiz"]["analysis"] is None
+
+
+async def test_q15_a_drawn_question_is_judged_by_the_attempts_that_had_it(school: School) -> None:
+    for _ in range(3):
+        await school.question(tags=("pool",))
+    quiz = await school.quiz(slots=[{"tags": ["pool"], "draws": 2, "points": "1"}])
+    for right in (2, 0, 1, 2):
+        await school.attempted(quiz, await school.learner(), right, 2)
+    asked = "query($id: ID!) { quiz(id: $id) { analysis { attempts mean items { attempts effectiveWeight } } } }"
+    found = (await school.world.ask(asked, as_=school.teacher, id=quiz))["quiz"]["analysis"]
+    assert (found["attempts"], found["mean"]) == (4, 1.25)
+    assert sum(item["attempts"] for item in found["items"]) == 8
+    nothing = await school.quiz()
+    empty = (await school.world.ask(asked, as_=school.teacher, id=nothing))["quiz"]["analysis"]
+    assert empty == {"attempts": 0, "mean": None, "items": []}

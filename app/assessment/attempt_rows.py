@@ -154,3 +154,14 @@ class CurrentBody:
     id: UUID
     version: int
     body: Any
+
+
+@dataclass(slots=True, eq=False)
+class MarkRow:
+    """What one answer was worth in a graded attempt."""
+
+    attempt_id: UUID
+    question_id: UUID
+    title: str
+    points: Decimal
+    mark: Decimal

@@ -19,6 +19,7 @@ from sqlalchemy import (
     bindparam,
     func,
     insert,
+    literal_column,
     null,
     or_,
     select,
@@ -33,6 +34,7 @@ from app.assessment.attempt_rows import (
     CurrentBody,
     Learner,
     Locked,
+    MarkRow,
     Standing,
     Submitted,
     TimedAttempt,
@@ -51,8 +53,15 @@ _IDS = bindparam("ids", type_=ARRAY(Uuid))
 _QUIZ = bindparam("quiz_id", type_=Uuid)
 _USER = bindparam("user_id", type_=Uuid)
 _VERSION = quiz_attempts.c.version + 1
-IS_OPEN = or_(quiz_attempts.c.state == "in_progress", quiz_attempts.c.state == "overdue")
-IS_CLOSED = or_(quiz_attempts.c.state == "grading", quiz_attempts.c.state == "graded")
+
+
+def _is(column: ColumnElement[str], *states: str) -> ColumnElement[bool]:
+    """One of these states, written into the statement: a partial index is not found by a parameter."""
+    return column.in_([literal_column(f"'{state}'") for state in states])
+
+
+IS_OPEN = _is(quiz_attempts.c.state, "in_progress", "overdue")
+IS_CLOSED = _is(quiz_attempts.c.state, "grading", "graded")
 ATTEMPT = tuple(quiz_attempts.c[name] for name in AttemptRow.__dataclass_fields__)
 
 # --- the house's order of locks: enrolments by id, then attempts
@@ -235,7 +244,7 @@ MOVE = Statement(
 )
 REOPEN = Statement(
     update(quiz_attempts)
-    .where(quiz_attempts.c.id == _ID, quiz_attempts.c.state == "abandoned")
+    .where(quiz_attempts.c.id == _ID, quiz_attempts.c.state == literal_column("'abandoned'"))
     .values(
         state="in_progress",
         deadline_at=bindparam("deadline_at", type_=DateTime(timezone=True), required=True),
@@ -249,7 +258,7 @@ REOPEN = Statement(
 OPEN_OF_FOR_UPDATE = Statement(
     select(*ATTEMPT)
     .where(quiz_attempts.c.quiz_id == _QUIZ, quiz_attempts.c.user_id == _USER, IS_OPEN)
-    .where(quiz_attempts.c.is_preview.is_(False))
+    .where(~quiz_attempts.c.is_preview)
     .with_for_update(of=quiz_attempts),
     AttemptRow,
 )
@@ -258,7 +267,7 @@ OPEN_IN_QUIZ = Statement(
     .where(
         quiz_attempts.c.quiz_id == _QUIZ,
         IS_OPEN,
-        quiz_attempts.c.is_preview.is_(False),
+        ~quiz_attempts.c.is_preview,
         quiz_attempts.c.id > bindparam("after", type_=Uuid),
     )
     .order_by(quiz_attempts.c.id)
@@ -331,7 +340,7 @@ SETTLE = Statement(
 )
 SUBMITTED = Statement(
     select(quiz_attempts.c.id, quiz_attempts.c.attempt_no, quiz_attempts.c.score, quiz_attempts.c.possible)
-    .where(quiz_attempts.c.quiz_id == _QUIZ, quiz_attempts.c.user_id == _USER, quiz_attempts.c.is_preview.is_(False))
+    .where(quiz_attempts.c.quiz_id == _QUIZ, quiz_attempts.c.user_id == _USER, ~quiz_attempts.c.is_preview)
     .where(IS_CLOSED)
     .order_by(quiz_attempts.c.attempt_no, quiz_attempts.c.id)
     .limit(10_000),
@@ -345,7 +354,7 @@ LEARNERS = Statement(
             quiz_attempts.c.quiz_id == _QUIZ,
             quiz_attempts.c.user_id == members.c.user_id,
             IS_CLOSED,
-            quiz_attempts.c.is_preview.is_(False),
+            ~quiz_attempts.c.is_preview,
         )
         .exists()
     )
@@ -359,7 +368,7 @@ CLOSED_OF_LEARNERS = Statement(
         quiz_attempts.c.quiz_id == _QUIZ,
         quiz_attempts.c.user_id == any_(_IDS),
         IS_CLOSED,
-        quiz_attempts.c.is_preview.is_(False),
+        ~quiz_attempts.c.is_preview,
     )
     .order_by(quiz_attempts.c.id)
     .limit(10_000)
@@ -405,7 +414,7 @@ _other = quiz_attempts.alias("other")
 _of_learner = and_(
     _other.c.quiz_id == quiz_attempts.c.quiz_id,
     _other.c.user_id == quiz_attempts.c.user_id,
-    _other.c.is_preview.is_(False),
+    ~_other.c.is_preview,
 )
 STANDINGS = Statement(
     select(
@@ -415,7 +424,7 @@ STANDINGS = Statement(
         (quizzes.c.attempts_allowed + func.coalesce(quiz_overrides.c.extra_attempts, 0)).label("attempts_allowed"),
         select(func.count()).where(_of_learner).scalar_subquery().label("used"),
         select(_other.c.id)
-        .where(_of_learner, or_(_other.c.state == "in_progress", _other.c.state == "overdue"))
+        .where(_of_learner, _is(_other.c.state, "in_progress", "overdue"))
         .exists()
         .label("has_open_attempt"),
     )
@@ -435,7 +444,7 @@ FILTERS: dict[str, ColumnElement[bool]] = {
     "quiz_id": quiz_attempts.c.quiz_id == _QUIZ,
     "course_id": quiz_attempts.c.course_id == bindparam("course_id", type_=Uuid),
     "state": quiz_attempts.c.state == bindparam("state", type_=Text),
-    "to_grade": and_(quiz_attempts.c.state == "grading", quiz_attempts.c.is_preview.is_(False)),
+    "to_grade": and_(quiz_attempts.c.state == literal_column("'grading'"), ~quiz_attempts.c.is_preview),
     "teacher_id": select(course_instructors.c.course_id)
     .where(
         course_instructors.c.course_id == quiz_attempts.c.course_id,
@@ -459,3 +468,49 @@ def attempt_count(used: frozenset[str]) -> Statement[int]:
     """How many attempts there are with these filters."""
     query = select(func.count()).select_from(quiz_attempts).where(*(FILTERS[name] for name in sorted(used)))
     return Statement(query, int)
+
+
+_earlier = quiz_attempts.alias("earlier")
+_IS_FIRST = ~(
+    select(_earlier.c.id)
+    .where(
+        _earlier.c.quiz_id == quiz_attempts.c.quiz_id,
+        _earlier.c.user_id == quiz_attempts.c.user_id,
+        _earlier.c.attempt_no < quiz_attempts.c.attempt_no,
+        ~_earlier.c.is_preview,
+        _is(_earlier.c.state, "grading", "graded"),
+    )
+    .exists()
+)
+
+
+@lru_cache(maxsize=2)
+def marks(first_only: bool) -> Statement[MarkRow]:
+    """What every answer of graded attempts was worth: of each learner's first one, or of all; the latest 2,000."""
+    chosen = (
+        select(quiz_attempts.c.id)
+        .where(
+            quiz_attempts.c.quiz_id == _QUIZ,
+            quiz_attempts.c.state == literal_column("'graded'"),
+            ~quiz_attempts.c.is_preview,
+        )
+        .order_by(quiz_attempts.c.started_at.desc(), quiz_attempts.c.id.desc())
+        .limit(2000)
+    )
+    ids = (chosen.where(_IS_FIRST) if first_only else chosen).subquery("chosen")
+    worth = func.coalesce(attempt_answers.c.auto_points, 0) + func.coalesce(attempt_answers.c.manual_delta, 0)
+    query = (
+        select(
+            attempt_answers.c.attempt_id,
+            attempt_answers.c.question_id,
+            questions.c.title,
+            attempt_answers.c.points,
+            func.least(worth, attempt_answers.c.points).label("mark"),
+        )
+        .join(ids, ids.c.id == attempt_answers.c.attempt_id)
+        .join(questions, questions.c.id == attempt_answers.c.question_id)
+        .where(questions.c.kind != "text")
+        .order_by(attempt_answers.c.attempt_id, attempt_answers.c.slot)
+        .limit(2000 * 200)
+    )
+    return Statement(query, MarkRow)

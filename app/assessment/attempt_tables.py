@@ -184,6 +184,7 @@ quiz_attempts = Table(
         postgresql_where=text("state IN ('in_progress', 'overdue')"),
     ),
     Index("ix_quiz_attempts_user", "user_id", "started_at", "id"),
+    Index("ix_quiz_attempts_newest", "started_at", "id"),
     Index("ix_quiz_attempts_quiz", "quiz_id", "started_at", "id"),
     Index(
         "ix_quiz_attempts_sweep",
@@ -193,7 +194,6 @@ quiz_attempts = Table(
     ),
     Index(
         "ix_quiz_attempts_to_grade",
-        "course_id",
         "finished_at",
         "id",
         postgresql_where=text("state = 'grading' AND NOT is_preview"),

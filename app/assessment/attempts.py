@@ -30,6 +30,7 @@ from app.db.transaction import Tx
 from app.errors import Conflict, FieldProblem, Invalid, NotFound
 from app.i18n import DEFAULT_LOCALE, Locale
 from app.identity.validators import Checks, InvalidValue, line
+from app.learning.locking import refuse_if_locked
 from app.viewer import Action, Viewer
 from app.work.timers import wake_at
 
@@ -85,8 +86,8 @@ class AttemptService:
 
         ``is_preview``: an instructor's own, of a draft too, without limits, and counted nowhere (Q16).
 
-        Raises: NotFound (quiz), Conflict (NOT_ENROLLED, NOT_OPEN_YET, QUIZ_CLOSED, NO_ATTEMPTS_LEFT, POOL_TOO_SMALL,
-        QUIZ_EMPTY, IDEMPOTENCY_KEY_REUSED).
+        Raises: NotFound (quiz), Conflict (NOT_ENROLLED, NOT_OPEN_YET, QUIZ_CLOSED, NO_ATTEMPTS_LEFT, LESSON_LOCKED,
+        POOL_TOO_SMALL, QUIZ_EMPTY, IDEMPOTENCY_KEY_REUSED).
         """
         user_id = self.viewer.require(Action.LEARN)
         check = Checks()
@@ -118,6 +119,8 @@ class AttemptService:
         [place] = await tx.all(quiz_statements.PLACES, ids=[quiz_id], user_id=user_id)
         if not is_preview:
             check_place(quiz, place)
+            if quiz.lesson_id is not None:
+                await refuse_if_locked(tx, user_id=user_id, lesson_id=quiz.lesson_id)
         return await self._add(tx, quiz, place, user_id, is_preview)
 
     async def _admit(self, tx: Tx, course_id: UUID, user_id: UUID) -> None:

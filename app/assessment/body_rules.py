@@ -227,7 +227,9 @@ class _Reader:
             if kind not in GAP_KINDS:
                 self.note(f"gaps.{n}", "GAP_KIND", "a gap holds choices, words or a number")
                 continue
-            inner = _Reader(self._check, f"{self._path}.gaps.{n}", self._known).body(kind, {**item, "prompt": None})
+            inner = _Reader(self._check, f"{self._path}.gaps.{n}.content.{camel(kind)}", self._known).body(
+                kind, {**item, "prompt": None}
+            )
             weight = self._at(f"gaps.{n}.weight", between, item.get("weight") or 1, minimum=1, maximum=100)
             if isinstance(inner, bodies.Single | bodies.ShortAnswer | bodies.Numeric):
                 gaps.append(Gap(key, inner, weight))
@@ -243,7 +245,7 @@ class _Reader:
         limits: dict[str, Any] = {}
         for name in ("min_words", "max_words"):
             value = given.get(name)
-            limits[name] = None if value is None else self._at(_camel(name), between, value, minimum=1, maximum=20_000)
+            limits[name] = None if value is None else self._at(camel(name), between, value, minimum=1, maximum=20_000)
         if limits["min_words"] and limits["max_words"] and limits["min_words"] > limits["max_words"]:
             self.note("minWords", "OUT_OF_RANGE", "must not be more than the most that is allowed")
         template = self._at("template", text, given.get("template") or "", maximum=SMALL)
@@ -334,7 +336,7 @@ class _Reader:
         return str(given) if given in self._known else new_key()
 
     def _optional(self, name: str, value: str | None) -> str:
-        return self._text(_camel(name), rich_text, (value or "").strip(), maximum=SMALL)
+        return self._text(camel(name), rich_text, (value or "").strip(), maximum=SMALL)
 
     def _at(self, place: str, validate: Callable[..., Any], value: Any, **options: Any) -> Any:
         return self._check(f"{self._path}.{place}", validate, value, **options)
@@ -351,6 +353,7 @@ def _flag(given: Given, name: str) -> bool:
     return True if value is None else bool(value)
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A name as clients write it."""
     head, *tail = name.split("_")
     return head + "".join(part.title() for part in tail)

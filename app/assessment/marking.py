@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import structlog
 from psycopg.types.json import Jsonb
 
 from app.assessment import answers, bodies, grading
@@ -17,6 +18,7 @@ from app.i18n import Locale
 from app.identity.validators import InvalidValue
 
 ZERO = Decimal(0)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +46,25 @@ class Worth:
 
 
 def mark(body: Any, raw: Any, points: Decimal, locale: Locale) -> Mark:
-    """Grade an answer as it was sent. One that is none of this body (it was changed since) counts as none."""
-    question = bodies.load(body)
+    """Grade an answer as it was sent. One that is none of this body (it was changed since) counts as none.
+
+    One that cannot be graded because of an error of ours waits for a person: nobody's attempt must stay open by it.
+    """
     try:
-        answer = None if raw is None else answers.parse(question, raw)
-    except InvalidValue:
-        answer = None
-    graded = grading.grade(question, answer, points, locale=locale)
+        graded = _graded(bodies.load(body), raw, points, locale)
+    except Exception as error:
+        log.exception("an answer cannot be graded", error=type(error).__name__)
+        return Mark(None, None, True, [])
     parts = [{**asdict(part), "share": str(part.share)} for part in graded.parts]
     return Mark(graded.points, graded.fraction, graded.needs_manual, parts)
+
+
+def _graded(question: bodies.Body, raw: Any, points: Decimal, locale: Locale) -> grading.Graded:
+    try:
+        answer = answers.parse(question, raw)
+    except InvalidValue:
+        answer = None
+    return grading.grade(question, answer, points, locale=locale)
 
 
 def mark_params(row: AnswerRow, made: Mark, version: int) -> dict[str, Any]:

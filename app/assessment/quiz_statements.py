@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     or_,
     select,
     update,
@@ -188,15 +189,13 @@ QUESTIONS_AMONG = Statement(
     ),
     UUID,
 )
-_was_seen = (
-    select(attempt_answers.c.slot)
+# From the learner's few attempts, not from the many that had the question.
+_known = (
+    select(attempt_answers.c.question_id)
     .join(quiz_attempts, quiz_attempts.c.id == attempt_answers.c.attempt_id)
-    .where(
-        quiz_attempts.c.quiz_id == quiz_slots.c.quiz_id,
-        quiz_attempts.c.user_id == _USER,
-        attempt_answers.c.question_id == questions.c.id,
-    )
-    .exists()
+    .where(quiz_attempts.c.quiz_id == _QUIZ, quiz_attempts.c.user_id == _USER)
+    .distinct()
+    .cte("seen")
 )
 # A deleted question stays where it was named; pools leave it out. More than 20,000 candidates are too many to choose.
 ASKED = Statement(
@@ -205,7 +204,7 @@ ASKED = Statement(
         questions.c.id.label("question_id"),
         questions.c.version,
         questions.c.kind,
-        _was_seen.label("was_seen"),
+        _known.c.question_id.is_not(None).label("was_seen"),
     )
     .select_from(quiz_slots)
     .join(quizzes, quizzes.c.id == quiz_slots.c.quiz_id)
@@ -217,7 +216,7 @@ ASKED = Statement(
                 quiz_slots.c.question_id.is_(None),
                 questions.c.course_id == quizzes.c.course_id,
                 questions.c.deleted_at.is_(None),
-                questions.c.status == "ready",
+                questions.c.status == literal_column("'ready'"),
                 questions.c.tags.contains(quiz_slots.c.tags),
                 or_(
                     quiz_slots.c.category.is_(None),
@@ -227,6 +226,7 @@ ASKED = Statement(
             ),
         ),
     )
+    .outerjoin(_known, _known.c.question_id == questions.c.id)
     .where(quiz_slots.c.quiz_id == _QUIZ)
     .order_by(quiz_slots.c.position, questions.c.id)
     .limit(20_000),
@@ -291,7 +291,7 @@ PLACES = Statement(
         func.coalesce(quiz_overrides.c.open_at, quizzes.c.open_at).label("open_at"),
         func.coalesce(quiz_overrides.c.close_at, quizzes.c.close_at).label("close_at"),
         func.coalesce(quiz_overrides.c.due_at, quizzes.c.due_at).label("due_at"),
-        select(func.count()).where(_mine, quiz_attempts.c.is_preview.is_(False)).scalar_subquery().label("used"),
+        select(func.count()).where(_mine, ~quiz_attempts.c.is_preview).scalar_subquery().label("used"),
         select(func.coalesce(func.max(quiz_attempts.c.attempt_no), 0))
         .where(_mine)
         .scalar_subquery()
@@ -299,8 +299,8 @@ PLACES = Statement(
         select(quiz_attempts.c.id)
         .where(
             _mine,
-            quiz_attempts.c.is_preview.is_(False),
-            or_(quiz_attempts.c.state == "in_progress", quiz_attempts.c.state == "overdue"),
+            ~quiz_attempts.c.is_preview,
+            quiz_attempts.c.state.in_([literal_column("'in_progress'"), literal_column("'overdue'")]),
         )
         .limit(1)
         .scalar_subquery()

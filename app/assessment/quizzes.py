@@ -1,4 +1,4 @@
-"""Authors' use cases: quizzes, what they ask, and what they grant single learners."""
+"""Authors' use cases: quizzes and what they ask."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from app.assessment import attempt_statements, quiz_rules
 from app.assessment import quiz_statements as sql
 from app.assessment.drawing import Pool, draw
 from app.assessment.moving import move_deadlines
-from app.assessment.owning import own_course, own_quiz, teaches
-from app.assessment.quiz_rows import Asked, Extent, OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
-from app.assessment.scoring import keep_score
+from app.assessment.owning import own_course, own_quiz
+from app.assessment.quiz_rows import Asked, Extent, PlaceRow, QuizRow, ScoreRow, SlotRow
+from app.assessment.recounting import OF_KEEPING, OF_PENALTIES, recount
 from app.catalog import statements as catalog
 from app.catalog.reading import scope_of
-from app.db import audit, idempotency
+from app.db import idempotency
 from app.db.database import Operation
 from app.db.ids import new_id
 from app.db.transaction import Tx
@@ -24,8 +24,7 @@ from app.identity.validators import Checks, line
 from app.viewer import Action, Viewer
 
 NOBODY = UUID(int=0)
-# What changes the scores of attempts that were submitted.
-OF_SCORES = ("kept_score", "pass_percent")
+OF_SCORES = (*OF_KEEPING, *OF_PENALTIES)
 
 
 class QuizService:
@@ -69,11 +68,6 @@ class QuizService:
         """How much these quizzes ask."""
         async with self.db.read() as tx:
             return await tx.all(sql.EXTENTS, ids=ids)
-
-    async def overrides_by_quiz(self, ids: list[UUID]) -> list[OverrideRow]:
-        """What these quizzes grant single learners; for those who teach them."""
-        async with self.db.read() as tx:
-            return await tx.all(sql.OVERRIDES_BY_QUIZ, ids=ids)
 
     async def my_place_by_quiz(self, ids: list[UUID]) -> list[PlaceRow]:
         """Where the viewer stands with these quizzes."""
@@ -135,9 +129,10 @@ class QuizService:
             await tx.execute(sql.UPDATE, id=quiz_id, **fields)
             quiz = await tx.one(sql.QUIZ, "quiz", id=quiz_id)
             await move_deadlines(tx, quiz)
-            if any(fields[name] != getattr(before, name) for name in OF_SCORES):
-                for learner in await tx.all(attempt_statements.LEARNERS, quiz_id=quiz_id):
-                    await keep_score(tx, quiz, learner.user_id, cause="settings")
+            changed = {name for name in OF_SCORES if fields[name] != getattr(before, name)}
+            if changed:
+                learners = [row.user_id for row in await tx.all(attempt_statements.LEARNERS, quiz_id=quiz_id)]
+                await recount(tx, quiz, learners, everybody=bool(changed & set(OF_KEEPING)))
             return quiz
 
     async def _lock_learners(self, tx: Tx, quiz_id: UUID, given: Mapping[str, Any]) -> None:
@@ -208,51 +203,6 @@ class QuizService:
         if questions_for(slots, asked, "publish") is None:
             raise Conflict("a pool has fewer questions than are drawn from it", code="POOL_TOO_SMALL")
 
-    # --- single learners
-
-    async def set_override(self, quiz_id: UUID, user_id: UUID, given: Mapping[str, Any]) -> OverrideRow:
-        """Grant a learner more time, more attempts or another window; an attempt under way is moved (Q17).
-
-        Raises: NotFound (quiz, user), Forbidden, Invalid.
-        """
-        viewer_id = self.viewer.require(Action.EDIT_COURSES)
-        check = Checks()
-        fields = quiz_rules.override_fields(check, given)
-        check.done()
-        async with self.db.write() as tx:
-            quiz = await own_quiz(tx, self.viewer, quiz_id)
-            if await tx.scalar(attempt_statements.ENROLLED, course_id=quiz.course_id, user_id=user_id) is None:
-                raise NotFound("user")
-            before = await tx.one_or_none(sql.OVERRIDE, quiz_id=quiz_id, user_id=user_id)
-            made = await tx.one(sql.PUT_OVERRIDE, quiz_id=quiz_id, user_id=user_id, viewer_id=viewer_id, **fields)
-            await move_deadlines(tx, quiz, user_id=user_id)
-            changes = {"user_id": str(user_id), "before": _shown(before), "after": _shown(made)}
-            await audit.record(
-                tx, viewer_id, "quiz.override", kind="quiz", id=quiz_id, reason=made.reason, changes=changes
-            )
-            return made
-
-    async def delete_override(self, quiz_id: UUID, user_id: UUID, *, reason: str) -> UUID:
-        """Take back what a learner was granted. Raises: NotFound, Forbidden, Invalid."""
-        viewer_id = self.viewer.require(Action.EDIT_COURSES)
-        check = Checks()
-        reason = check("input.reason", line, reason, minimum=3, maximum=quiz_rules.REASON)
-        check.done()
-        async with self.db.write() as tx:
-            quiz = await own_quiz(tx, self.viewer, quiz_id)
-            await tx.one(sql.DELETE_OVERRIDE, "override", quiz_id=quiz_id, user_id=user_id)
-            await move_deadlines(tx, quiz, user_id=user_id)
-            changes = {"user_id": str(user_id)}
-            await audit.record(
-                tx, viewer_id, "quiz.override_removed", kind="quiz", id=quiz_id, reason=reason, changes=changes
-            )
-        return quiz_id
-
-    async def taught(self, course_id: UUID) -> bool:
-        """Whether the viewer may change this course."""
-        async with self.db.read() as tx:
-            return await teaches(tx, self.viewer, course_id)
-
 
 def questions_for(slots: Sequence[SlotRow], asked: Sequence[Asked], seed: str) -> list[tuple[SlotRow, Asked]] | None:
     """What an attempt asks, in the order of the slots; None when a pool is too small (Q14)."""
@@ -280,14 +230,3 @@ def questions_for(slots: Sequence[SlotRow], asked: Sequence[Asked], seed: str) -
         chosen = [slot.question_id] if slot.question_id is not None else drawn[slot.id]
         found += [(slot, known[question_id]) for question_id in chosen]
     return found
-
-
-def _shown(row: OverrideRow | None) -> dict[str, Any] | None:
-    if row is None:
-        return None
-    times = {name: getattr(row, name) for name in ("open_at", "close_at", "due_at")}
-    return {
-        "extra_minutes": row.extra_minutes,
-        "extra_attempts": row.extra_attempts,
-        **{name: value.isoformat() if value else None for name, value in times.items()},
-    }

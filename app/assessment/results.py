@@ -95,11 +95,12 @@ class ResultService:
                 raise NotFound("attempt")
             if attempt.is_open or attempt.state == "abandoned":
                 raise Conflict("these results are not shown yet", code="RESULTS_HIDDEN")
-            if attempt.visibility == Visibility.ONE_TIME:
-                if await tx.scalar(sql.SEE_RESULTS, id=attempt_id) is None:
-                    raise Conflict("these results were shown once already", code="RESULTS_SEEN")
-            elif not released(attempt.visibility, (await tx.all(sql.STANDINGS, ids=[attempt_id]))[0]):
+            [standing] = await tx.all(sql.STANDINGS, ids=[attempt_id])
+            is_once = attempt.visibility == Visibility.ONE_TIME and not standing.has_open_attempt
+            if not is_once and not released(attempt.visibility, standing):
                 raise Conflict("these results are not shown yet", code="RESULTS_HIDDEN")
+            if is_once and await tx.scalar(sql.SEE_RESULTS, id=attempt_id) is None:
+                raise Conflict("these results were shown once already", code="RESULTS_SEEN")
             return (await tx.all(sql.BY_ID, ids=[attempt_id]))[0]
 
 

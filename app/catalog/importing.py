@@ -17,7 +17,7 @@ from app.viewer import Role, Viewer
 
 async def check_olx(database: Database, tenant: Tenant, instructor_email: str, course: OlxCourse) -> None:
     """Raise what ``import_olx`` would raise, and write nothing."""
-    await _teacher(Operation(database, tenant.handle), instructor_email)
+    await teacher_of(Operation(database, tenant.handle), instructor_email)
     outline_rows(outline_of(course))
 
 
@@ -29,12 +29,13 @@ async def import_olx(
     Raises: NotFound (no such instructor), Invalid (a block that is too large; the path names it).
     """
     db = Operation(database, tenant.handle)
-    teacher = await _teacher(db, instructor_email)
+    teacher = await teacher_of(db, instructor_email)
     viewer = Viewer(teacher, tenant.id, None, Role.ADMIN)
     return await CatalogService(db, viewer, changes).write_outline(outline_of(course), teacher)
 
 
-async def _teacher(db: Operation, email: str) -> UUID:
+async def teacher_of(db: Operation, email: str) -> UUID:
+    """The instructor or administrator with this address. Raises: NotFound."""
     async with db.write() as tx:
         return await tx.one(TEACHER_BY_EMAIL, "instructor", email=email.strip().lower())
 

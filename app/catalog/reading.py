@@ -99,6 +99,11 @@ class CatalogReader:
         async with self.db.read() as tx:
             return await tx.all(sql.MODULES_BY_COURSE, ids=ids)
 
+    async def ruled_modules_by_course(self, ids: list[UUID]) -> list[ModuleRow]:
+        """The same with their rules."""
+        async with self.db.read() as tx:
+            return await tx.all(sql.RULED_MODULES_BY_COURSE, ids=ids)
+
     async def lessons_by_module(self, ids: list[UUID]) -> list[LessonRow]:
         """Lessons of modules that were shown to the viewer, by position."""
         async with self.db.read() as tx:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Integer, Numeric, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, ForeignKey, Index, Integer, Numeric, Table, Text, Uuid
 
 from app.db.metadata import TENANT
 
@@ -19,9 +19,9 @@ course_revisions = Table(
 revision_lessons = Table(
     "revision_lessons",
     TENANT,
-    Column("course_id", Uuid, ForeignKey("courses.id", ondelete="CASCADE"), primary_key=True),
+    Column("lesson_id", Uuid, ForeignKey("lessons.id", ondelete="CASCADE"), primary_key=True),
     Column("number", Integer, primary_key=True),
-    Column("lesson_id", Uuid, ForeignKey("lessons.id", ondelete="CASCADE"), primary_key=True, index=True),
+    Column("course_id", Uuid, ForeignKey("courses.id", ondelete="CASCADE"), nullable=False),
     Column("module_id", Uuid, nullable=False),
     Column("module_position", Integer, nullable=False),
     Column("position", Integer, nullable=False),
@@ -32,4 +32,5 @@ revision_lessons = Table(
     Column("min_score", Numeric(5, 2), nullable=False),
     Column("min_seconds", Integer, nullable=False),
     Column("content_version", Integer, nullable=False),
+    Index("ix_revision_lessons_course", "course_id", "number"),
 )

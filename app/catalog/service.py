@@ -12,14 +12,17 @@ from psycopg.types.json import Jsonb
 
 from app.catalog import rules
 from app.catalog import statements as sql
+from app.catalog.circles import refuse_circle, ruled
+from app.catalog.copying import copy_structure
 from app.catalog.outline import CourseOutline, LessonOutline
 from app.catalog.reading import CatalogReader
+from app.catalog.revisions import REGATE, freeze
 from app.catalog.rows import CourseRow, LessonRow, ModuleRow
+from app.catalog.telling import content_changed, is_other, less_to_do
 from app.db import idempotency
 from app.db.changes import Changes
 from app.db.database import Operation
 from app.db.ids import new_id
-from app.db.outbox import publish
 from app.db.statements import Statement
 from app.db.transaction import Tx
 from app.errors import Conflict, Forbidden, NotFound
@@ -45,8 +48,6 @@ LESSON_DEFAULTS: dict[str, Any] = {
     "min_score": rules.score("60"),
     "min_seconds": 60,
 }
-LESS_TO_DO = "course_less_to_do"  # a required lesson went away
-COPIED = 100  # lessons whose blocks are copied at a time: as many as a read of blocks returns whole
 Block = Mapping[str, Any]  # kind, title, id (optional), and the fields of its kind
 
 
@@ -123,16 +124,20 @@ class CatalogService(CatalogReader):
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
 
     async def publish_course(self, course_id: UUID, *, expected_version: int | None = None) -> CourseRow:
-        """Make a course visible to students; publishing a published one changes nothing.
+        """Make a course visible to students, and what has changed of it count (P7).
+
+        Publishing what is published already and has not changed does nothing.
 
         Raises: NotFound, Forbidden (not its instructor), Conflict (COURSE_EMPTY: no lessons; VERSION_CONFLICT).
         """
-        self.viewer.require(Action.EDIT_COURSES)
+        user_id = self.viewer.require(Action.EDIT_COURSES)
         async with self._changing() as tx:
             await self._own_course(tx, course_id, expected_version)
             if not await tx.scalar(sql.HAS_LESSONS, id=course_id):
                 raise Conflict("a course needs at least one lesson before it is published", code="COURSE_EMPTY")
             await tx.execute(sql.PUBLISH, id=course_id)
+            if await freeze(tx, course_id, user_id) is not None:
+                await less_to_do(tx, course_id)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=course_id)
 
     async def unpublish_course(self, course_id: UUID, *, expected_version: int | None = None) -> CourseRow:
@@ -173,41 +178,10 @@ class CatalogService(CatalogReader):
             copy_id = new_id()
             await tx.execute(sql.ADD_COURSE, id=copy_id, viewer_id=user_id, copied_from=course_id, **values)
             await tx.execute(sql.ADD_INSTRUCTOR, course_id=copy_id, user_id=user_id, position=1)
-            await self._copy_structure(tx, course_id, copy_id)
+            await copy_structure(tx, course_id, copy_id)
             if key is not None:
                 await idempotency.settle(tx, user_id, key, copy_id)
             return await tx.one(sql.COURSE_FOR_UPDATE, "course", id=copy_id)
-
-    async def _copy_structure(self, tx: Tx, source: UUID, target: UUID) -> None:
-        modules = await tx.all(sql.MODULES_BY_COURSE, ids=[source])
-        lessons = await tx.all(sql.LESSONS_BY_MODULE, ids=[module.id for module in modules])
-        made = {old: new_id() for old in (*(row.id for row in modules), *(row.id for row in lessons))}
-        await tx.execute_many(
-            sql.ADD_MODULE,
-            [
-                {"id": made[m.id], "course_id": target, "title": m.title, "description": m.description,
-                 "position": m.position}
-                for m in modules
-            ],
-        )  # fmt: skip
-        await tx.execute_many(
-            sql.ADD_LESSON,
-            [
-                {"id": made[row.id], "course_id": target, "module_id": made[row.module_id], "position": row.position,
-                 **{name: getattr(row, name) for name in sql.LESSON_FIELDS}}
-                for row in lessons
-            ],
-        )  # fmt: skip
-        for start in range(0, len(lessons), COPIED):
-            blocks = await tx.all(sql.BLOCKS_BY_LESSON, ids=[row.id for row in lessons[start : start + COPIED]])
-            await tx.execute_many(
-                sql.ADD_BLOCK,
-                [
-                    {"id": new_id(), "lesson_id": made[b.lesson_id], "position": b.position, "kind": b.kind,
-                     "title": b.title, "content": Jsonb(b.content)}
-                    for b in blocks
-                ],
-            )  # fmt: skip
 
     async def write_outline(self, outline: CourseOutline, instructor_id: UUID) -> UUID:
         """Write a whole course as a draft in one transaction: it comes in whole or not at all.
@@ -264,7 +238,7 @@ class CatalogService(CatalogReader):
         async with self._changing() as tx:
             await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
             module = await tx.one(sql.MODULE, "module", id=module_id)
-            _fresh(module.version, expected_version)
+            fresh(module.version, expected_version)
             check = Checks()
             title, description = _titled(
                 check,
@@ -280,9 +254,9 @@ class CatalogService(CatalogReader):
         self.viewer.require(Action.EDIT_COURSES)
         async with self._changing() as tx:
             course_id = await self._course_of(tx, sql.COURSE_OF_MODULE, "module", module_id)
-            _fresh((await tx.one(sql.MODULE, "module", id=module_id)).version, expected_version)
+            fresh((await tx.one(sql.MODULE, "module", id=module_id)).version, expected_version)
             await tx.execute(sql.DELETE_MODULE, id=module_id)
-            await _less_to_do(tx, course_id)
+            await less_to_do(tx, course_id)
             left = await tx.all(sql.MODULE_PLACES, id=course_id)
             await self._place_modules(tx, [row.id for row in left])
             await tx.execute(sql.TOUCH_COURSE, id=course_id)
@@ -344,6 +318,7 @@ class CatalogService(CatalogReader):
                 **fields,
             )  # fmt: skip
             await tx.execute_many(sql.ADD_BLOCK, content)
+            await tx.execute(REGATE, id=course_id)
             await tx.execute(sql.TOUCH_COURSE, id=course_id)
             if key is not None:
                 await idempotency.settle(tx, user_id, key, lesson_id)
@@ -369,17 +344,21 @@ class CatalogService(CatalogReader):
         async with self._changing() as tx:
             await self._course_of(tx, sql.COURSE_OF_LESSON, "lesson", lesson_id)
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
-            _fresh(lesson.version, expected_version)
+            fresh(lesson.version, expected_version)
             values = {name: clean.get(name, getattr(lesson, name)) for name in sql.LESSON_FIELDS}
             await tx.execute(sql.UPDATE_LESSON, id=lesson_id, **values)
             if lesson.is_required and not values["is_required"]:
-                await _less_to_do(tx, lesson.course_id)
+                await less_to_do(tx, lesson.course_id)
+            if lesson.completion != values["completion"]:
+                await tx.execute(REGATE, id=lesson.course_id)
             if blocks is not None:
                 present = await tx.all(sql.BLOCKS_BY_LESSON, ids=[lesson_id])
                 _check_block_ids(check, blocks, {row.id for row in present})
                 check.done()
                 await tx.execute(sql.CLEAR_BLOCKS, id=lesson_id)
                 await tx.execute_many(sql.ADD_BLOCK, content)
+                if is_other(present, content):
+                    await content_changed(tx, lesson.course_id, lesson_id)
             return await tx.one(sql.LESSON, "lesson", id=lesson_id)
 
     async def delete_lesson(self, lesson_id: UUID, *, expected_version: int | None = None) -> UUID:
@@ -391,9 +370,9 @@ class CatalogService(CatalogReader):
         async with self._changing() as tx:
             course_id = await self._course_of(tx, sql.COURSE_OF_LESSON, "lesson", lesson_id)
             lesson = await tx.one(sql.LESSON, "lesson", id=lesson_id)
-            _fresh(lesson.version, expected_version)
+            fresh(lesson.version, expected_version)
             await tx.execute(sql.DELETE_LESSON, id=lesson_id)
-            await _less_to_do(tx, course_id)
+            await less_to_do(tx, course_id)
             left = [
                 row.id for row in await tx.all(sql.LESSON_PLACES, id=course_id) if row.parent_id == lesson.module_id
             ]
@@ -409,7 +388,8 @@ class CatalogService(CatalogReader):
         The order names each of the module's lessons once; it may also name lessons of the course's other modules,
         which move here. ``expected_version`` is the course's.
 
-        Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT, TOO_MANY).
+        Raises: NotFound, Forbidden, Invalid (what is unknown, twice or missing), Conflict (VERSION_CONFLICT, TOO_MANY,
+        RULES_CYCLE).
         """
         self.viewer.require(Action.EDIT_COURSES)
         async with self._changing() as tx:
@@ -426,6 +406,9 @@ class CatalogService(CatalogReader):
             for left in {parents[item] for item in moving}:
                 stay = [row.id for row in places if row.parent_id == left and row.id not in moving]
                 await self._place_lessons(tx, left, stay)
+            if moving:
+                refuse_circle(*await ruled(tx, course_id), {})
+                await tx.execute(REGATE, id=course_id)
             await tx.execute(sql.TOUCH_COURSE, id=course_id)
             return await tx.one(sql.MODULE, "module", id=module_id)
 
@@ -447,7 +430,7 @@ class CatalogService(CatalogReader):
                 if course.published_at is None:
                     raise NotFound("course")
                 raise Forbidden("only its own instructors can change a course")
-        _fresh(course.version, expected_version)
+        fresh(course.version, expected_version)
         return course
 
     async def _course_of(
@@ -554,11 +537,6 @@ def _block_row(check: Checks, lesson_id: UUID, position: int, block: Block, path
     }
 
 
-async def _less_to_do(tx: Tx, course_id: UUID) -> None:
-    """Tell the learning room, which is above this one, that somebody may have done everything now (P7)."""
-    await publish(tx, LESS_TO_DO, {"course_id": str(course_id)})
-
-
 def _check_number(check: Checks, path: str, number: int, maximum: int) -> None:
     if number > maximum:
         check.note(path, "TOO_MANY", "may have at most {maximum} entries", maximum=maximum)
@@ -571,7 +549,7 @@ def _check_block_ids(check: Checks, blocks: Sequence[Block], present: Set[UUID])
             check.note(f"input.blocks.{index}.id", "ID_INVALID", "this identifier is not valid here")
 
 
-def _fresh(version: int, expected: int | None) -> None:
+def fresh(version: int, expected: int | None) -> None:
     if expected is not None and expected != version:
         raise Conflict(
             "this was changed meanwhile; read it again and repeat your change", code="VERSION_CONFLICT", current=version

@@ -28,7 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import REGCONFIG, TSQUERY
+from sqlalchemy.dialects.postgresql import JSONB, REGCONFIG, TSQUERY
 
 from app.catalog.rows import BlockRow, CountRow, CourseRow, InstructorRow, LessonRow, ModuleRow, Placed
 from app.catalog.tables import course_instructors, courses, lesson_blocks, lessons, modules
@@ -413,6 +413,18 @@ PLACE_LESSON = Statement(
         updated_at=func.now(),
     ),
     int,
+)
+COPY_MODULE_RULES = Statement(
+    update(modules)
+    .where(modules.c.id == _ID)
+    .values(
+        rules=bindparam("rules", type_=JSONB),
+        requirement_count=bindparam("requirement_count", type_=Integer, required=True),
+    ),
+    int,
+)
+COPY_LESSON_RULES = Statement(
+    update(lessons).where(lessons.c.id == _ID).values(rules=bindparam("rules", type_=JSONB)), int
 )
 CLEAR_BLOCKS = Statement(lesson_blocks.delete().where(lesson_blocks.c.lesson_id == _ID), int)
 ADD_BLOCK = Statement(

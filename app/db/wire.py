@@ -25,8 +25,8 @@ from psycopg.pq.abc import PGresult
 
 Values = tuple[Sequence[bytes | None], Sequence[int]]
 NO_VALUES: Values = ((), ())
-MOST_PREPARED = 512  # statements of one connection; the least recently used one makes room
-FEW_TENANTS = 40  # a connection that serves more shares its statements among them, or it would prepare all the time
+MOST_PREPARED = 1024  # statements of one connection, some 50 kB each; the least recently used one makes room
+FEW_TENANTS = 100  # a connection that serves more shares its statements among them, or it would prepare all the time
 Key = tuple[str, str]  # the schema on the path, and the text
 Check = Callable[[bool], None]
 ANSWERS = frozenset({ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK, ExecStatus.EMPTY_QUERY})

@@ -7,7 +7,7 @@ and the order in which reports come does not matter. Nothing happens for who is 
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -20,6 +20,7 @@ from app.learning.completing import complete_finished
 from app.learning.rows import EnrollmentRow
 from app.learning.settling import Place, lessons_of, settle
 
+HUNDREDTH = Decimal("0.01")
 _NAMES = UUID("6f0c2a52-95d4-4f6e-8f7f-6a1d8b8f2c11")
 
 
@@ -44,8 +45,8 @@ async def report_score(
 ) -> None:
     """The learner's score in the lesson (the kept one of several attempts) is this since ``at``; None: there is none.
 
-    The latest ``at`` counts, of two of the same moment the higher. ``has_attempt``: the learner handed something in; a
-    grade that somebody gave without it is no submission.
+    Rounded to hundredths. The latest ``at`` counts, of two of the same moment the higher. ``has_attempt``: the learner
+    handed something in; a grade that somebody gave without it is no submission.
     """
     await _report(tx, user_id, lesson_id, rules.EventKind.SCORED, at, score_percent, has_attempt=has_attempt)
 
@@ -67,7 +68,7 @@ async def _report(
     enrollment = await tx.one_or_none(sql.LIVE_FOR_UPDATE, user_id=user_id, ids=[course_id])
     if enrollment is None:
         return
-    score = None if percent is None else str(percent.normalize())
+    score = None if percent is None else str(percent.quantize(HUNDREDTH, ROUND_HALF_UP))
     said = f"{enrollment.id} {enrollment.cycle} {lesson_id} {kind} {at.timestamp()} {score} {has_attempt}"
     payload: dict[str, Any] = {
         "percent": score, "position": None, "block_id": None, "ranges": [], "span": None, "has_attempt": has_attempt,

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, null, select
+from sqlalchemy import ColumnElement, case, func, null, select, true
 
 from app.catalog.revision_tables import course_revisions, revision_lessons
 from app.catalog.tables import courses, lessons
 from app.learning.tables import enrollments
 
-FROZEN = revision_lessons.alias("frozen")
+_NAMES = ("is_required", "weight", "completion", "video_threshold", "min_score", "min_seconds")
 _AT_ENROLMENT = (
     select(func.max(course_revisions.c.number))
     .where(
@@ -30,8 +30,19 @@ NUMBER: ColumnElement[Any] = case(
     (courses.c.pinned_from.is_(None), courses.c.revision),
     else_=func.greatest(courses.c.pinned_from, _AT_ENROLMENT),
 )
-# Of courses, an enrolment (or none) and a lesson: the lesson in the learner's revision.
-IN_REVISION = and_(FROZEN.c.course_id == courses.c.id, FROZEN.c.number == NUMBER, FROZEN.c.lesson_id == lessons.c.id)
+# Of courses, an enrolment (or none) and a lesson: the lesson in the learner's revision. Looked up by its key for each
+# lesson: a join might be planned as one that reads the revisions of all courses.
+FROZEN = (
+    select(*(revision_lessons.c[name] for name in _NAMES))
+    .where(
+        revision_lessons.c.number == NUMBER,
+        revision_lessons.c.lesson_id == lessons.c.id,
+    )
+    .correlate(courses, enrollments, lessons)
+    .limit(1)
+    .lateral("frozen")
+)
+IN_REVISION = true()
 _NOW = case((lessons.c.is_required, lessons.c.weight), else_=0)
 COUNTED: ColumnElement[int] = case(
     (courses.c.revision.is_(None), _NOW), (FROZEN.c.is_required, FROZEN.c.weight), else_=0

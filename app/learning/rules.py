@@ -345,10 +345,12 @@ def course_percent(done_weight: int, total_weight: int) -> int:
     return 100 * done_weight // total_weight if total_weight else 0
 
 
-def state_of(*, enrolled: bool, started: bool, completed: bool) -> LessonState:
-    """P1: completed stays completed; then whatever applies."""
+def state_of(*, enrolled: bool, started: bool, completed: bool, locked: bool = False) -> LessonState:
+    """P1: completed stays completed, and what was started is not locked again; then whatever applies."""
     if completed:
         return LessonState.COMPLETED
     if not enrolled:
         return LessonState.LOCKED
-    return LessonState.STARTED if started else LessonState.UNLOCKED
+    if started:
+        return LessonState.STARTED
+    return LessonState.LOCKED if locked else LessonState.UNLOCKED

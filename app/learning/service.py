@@ -22,6 +22,7 @@ from app.identity.validators import Checks, text
 from app.learning import places, rules
 from app.learning import statements as sql
 from app.learning.completing import complete_finished
+from app.learning.locking import locks_of
 from app.learning.reported import ReportedEvent
 from app.learning.rows import (
     CourseProgressRow,
@@ -36,6 +37,7 @@ from app.learning.settling import Place, lessons_of, settle
 from app.viewer import Action, Viewer
 
 BATCH = 500
+ROUNDS = 20  # how often what was refused as locked is looked at again in one batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class LearningService:
         """Mark a lesson as done; doing it again changes nothing. Returns its course.
 
         Raises: Unauthenticated, Forbidden, NotFound (lesson, also on a repetition after it or the enrolment is gone),
-        Conflict (NOT_ENROLLED, COVERAGE_REQUIRED, EVENT_ID_REUSED).
+        Conflict (NOT_ENROLLED, LESSON_LOCKED, COVERAGE_REQUIRED and the like, EVENT_ID_REUSED).
         """
         event = ReportedEvent(
             client_event_id or new_id(), lesson_id, rules.EventKind.COMPLETED, self._clock(), Decimal(100)
@@ -218,10 +220,41 @@ class LearningService:
             return [], set()
         async with self.db.write() as tx:
             batch = await self._gather(tx, user_id, reported)
+            await self._look_at_locks(tx, batch)
             outcomes = [batch.judge(event) for event in reported]
             if batch.accepted:
-                await self._apply(tx, batch)
+                await self._apply(tx, batch, batch.accepted)
+            await self._judge_again(tx, batch, reported, outcomes)
             return outcomes, {enrollment.course_id for enrollment in batch.touched()}
+
+    async def _look_at_locks(self, tx: Tx, batch: _Batch) -> None:
+        """P1: what of the batch's lessons is locked now; no statement where no lesson has a rule."""
+        ruled = batch.ruled()
+        if ruled:
+            judged = await locks_of(tx, batch.user_id, ruled, self._clock())
+            batch.locked = {
+                lesson_id
+                for locks in judged.values()
+                for lesson_id, verdict in locks.lessons.items()
+                if verdict.is_locked
+            }
+
+    async def _judge_again(
+        self, tx: Tx, batch: _Batch, reported: Sequence[ReportedEvent], outcomes: list[Outcome]
+    ) -> None:
+        """A device that was away may tell at once of a lesson and of what it opens: each round opens something more."""
+        for _ in range(ROUNDS):
+            refused = [n for n, outcome in enumerate(outcomes) if outcome.code == "LESSON_LOCKED"]
+            if not refused or not batch.accepted:
+                return
+            await self._look_at_locks(tx, batch)
+            before = len(batch.accepted)
+            for number in refused:
+                outcomes[number] = batch.judge(reported[number])
+            more = batch.accepted[before:]
+            if not more:
+                return
+            await self._apply(tx, batch, more)
 
     async def _gather(self, tx: Tx, user_id: UUID, reported: Sequence[ReportedEvent]) -> _Batch:
         lesson_ids = list({event.lesson_id for event in reported})
@@ -241,9 +274,9 @@ class LearningService:
             {row.lesson_id: row.size for row in sizes},
         )
 
-    async def _apply(self, tx: Tx, batch: _Batch) -> None:
-        await tx.execute_many(sql.ADD_EVENT, [batch.stored(event) for event in batch.accepted])
-        await settle(tx, [batch.place(event) for event in batch.accepted], batch.lessons)
+    async def _apply(self, tx: Tx, batch: _Batch, accepted: Sequence[ReportedEvent]) -> None:
+        await tx.execute_many(sql.ADD_EVENT, [batch.stored(event) for event in accepted])
+        await settle(tx, [batch.place(event) for event in accepted], batch.lessons)
         await tx.execute_many(sql.ACTIVITY, batch.activity())
         await complete_finished(tx, [enrollment.id for enrollment in batch.touched()])
 
@@ -264,6 +297,7 @@ class _Batch:
         self.user_id = user_id
         self.lessons = lessons
         self.accepted: list[ReportedEvent] = []
+        self.locked: set[UUID] = set()
         self._now = now
         self._facts = facts
         self._live = live
@@ -292,6 +326,8 @@ class _Batch:
             return "LESSON_NOT_FOUND"
         if facts.course_id not in self._live:
             return "NOT_ENROLLED" if facts.is_public else "LESSON_NOT_FOUND"
+        if event.lesson_id in self.locked:
+            return "LESSON_LOCKED"
         if not _is_sane(event):
             return "EVENT_INVALID"
         if event.kind == rules.EventKind.COMPLETED and (code := _not_by_saying(self.lessons[event.lesson_id])):
@@ -312,6 +348,11 @@ class _Batch:
     def enrollment(self, event: ReportedEvent) -> EnrollmentRow:
         """The enrolment an accepted event belongs to."""
         return self._live[self._facts[event.lesson_id].course_id]
+
+    def ruled(self) -> list[EnrollmentRow]:
+        """The enrolments in whose lessons something may be locked."""
+        courses = {facts.course_id for facts in self._facts.values() if facts.gated}
+        return [row for course_id, row in self._live.items() if course_id in courses]
 
     def touched(self) -> list[EnrollmentRow]:
         """The enrolments of all events of the batch, accepted or known before."""

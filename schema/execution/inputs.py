@@ -98,7 +98,9 @@ def _nested(kind: Any) -> Convert:
     definition: StrawberryObjectDefinition = kind.__strawberry_definition__
 
     def convert(value: Any, context: InputContext, name: str) -> Any:
-        if value is None or value is UNSET or definition.from_input is None:
+        if value is None or value is UNSET:
+            return value
+        if definition.from_input is None:
             return context.convert(value, kind, name)
         inside = InputContext(context.info, context.config, context.scalar_registry, (*context.path, name))
         return definition.from_input(kind, value, inside)
@@ -110,7 +112,9 @@ def _items(kind: Any) -> Convert:
     definition: StrawberryObjectDefinition = kind.__strawberry_definition__
 
     def convert(value: Any, context: InputContext, name: str) -> Any:
-        if value is None or value is UNSET or definition.from_input is None:
+        if value is None or value is UNSET:
+            return value
+        if definition.from_input is None:
             return context.convert(value, list[kind], name)
         build, path = definition.from_input, (*context.path, name)
         return [

@@ -64,9 +64,9 @@ def upgrade() -> None:
     op.create_index(op.f("ix_course_revisions_published_by"), "course_revisions", ["published_by"])
     op.create_table(
         "revision_lessons",
-        sa.Column("course_id", sa.Uuid(), nullable=False),
-        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("lesson_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("course_id", sa.Uuid(), nullable=False),
         sa.Column("module_id", sa.Uuid(), nullable=False),
         sa.Column("module_position", sa.Integer(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
@@ -83,9 +83,9 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["lesson_id"], ["lessons.id"], name=op.f("fk_revision_lessons_lesson_id_lessons"), ondelete="CASCADE"
         ),
-        sa.PrimaryKeyConstraint("course_id", "number", "lesson_id", name=op.f("pk_revision_lessons")),
+        sa.PrimaryKeyConstraint("lesson_id", "number", name=op.f("pk_revision_lessons")),
     )
-    op.create_index(op.f("ix_revision_lessons_lesson_id"), "revision_lessons", ["lesson_id"])
+    op.create_index("ix_revision_lessons_course", "revision_lessons", ["course_id", "number"])
     op.create_table(
         "learning_policy",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),

@@ -132,6 +132,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("quiz_id", "user_id", "attempt_no", name="uq_quiz_attempts_number"),
     )
     op.create_index(op.f("ix_quiz_attempts_course_id"), "quiz_attempts", ["course_id"], unique=False)
+    op.create_index("ix_quiz_attempts_newest", "quiz_attempts", ["started_at", "id"], unique=False)
     op.create_index("ix_quiz_attempts_quiz", "quiz_attempts", ["quiz_id", "started_at", "id"], unique=False)
     op.create_index(
         "ix_quiz_attempts_sweep",
@@ -143,7 +144,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_quiz_attempts_to_grade",
         "quiz_attempts",
-        ["course_id", "finished_at", "id"],
+        ["finished_at", "id"],
         unique=False,
         postgresql_where=sa.text("state = 'grading' AND NOT is_preview"),
     )
@@ -226,6 +227,7 @@ def downgrade() -> None:
     op.drop_index("ix_attempt_answers_question", table_name="attempt_answers")
     op.drop_table("attempt_answers")
     op.drop_index(op.f("ix_quiz_attempts_course_id"), table_name="quiz_attempts")
+    op.drop_index("ix_quiz_attempts_newest", table_name="quiz_attempts")
     op.drop_index("ix_quiz_attempts_quiz", table_name="quiz_attempts")
     op.drop_index(
         "ix_quiz_attempts_sweep", table_name="quiz_attempts", postgresql_where=sa.text("due_for_sweep_at IS NOT NULL")

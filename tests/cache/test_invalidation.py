@@ -127,6 +127,16 @@ VISIBLE: dict[str, Change] = {
         "reorderLessons", "ReorderLessonsInput", moduleId=lambda s: s.modules[0],
         lessonIds=lambda s: [*s.lessons[0], s.lessons[1][0]],
     ),
+    "setModuleRules": mutation(
+        "setModuleRules", "SetModuleRulesInput", id=lambda s: s.modules[0], requirementCount=lambda s: 1
+    ),
+    "setLessonRules": mutation(
+        "setLessonRules", "SetLessonRulesInput", id=lambda s: s.lessons[0][0],
+        rules=lambda s: {"conditions": [{"date": "2026-01-01T00:00:00Z"}]},
+    ),
+    "setCoursePolicies": mutation(
+        "setCoursePolicies", "SetCoursePoliciesInput", id=lambda s: s.course, revisionPolicy=lambda s: "PINNED"
+    ),
     "reviewCourse": mutation(
         "reviewCourse", "ReviewCourseInput", Role.STUDENT, courseId=lambda s: s.course, rating=lambda s: 1
     ),
@@ -159,6 +169,7 @@ QUIET = {
     *("cancelJob", "changePassword", "completeLesson", "enroll", "login", "logout", "refreshToken", "register"),
     *("requestPasswordReset", "resendVerification", "resetPassword", "revokeSession", "switchTenant", "syncProgress"),
     "unenroll",
+    *("excuseLesson", "unexcuseLesson", "resetProgress", "setLearningPolicy"),
 }
 ANNOUNCED_ELSEWHERE = {"verifyEmail"}  # through copy_member, like createUser
 

@@ -49,6 +49,17 @@ ROWS = (
         SELECT {_uuid("'b' || k || l.id")}, l.id, k, (ARRAY['rich_text', 'video'])[k],
                '{{"html": "<p>Hola</p>", "duration_seconds": 300}}'
         FROM lessons l, generate_series(1, 2) k ORDER BY l.id, k""",
+    f"""INSERT INTO course_revisions (course_id, number, published_at, published_by)
+        SELECT {_uuid("'c' || n")}, k, timestamptz '2024-02-01' + k * interval '1 day',
+               {_uuid(f"'u' || (1 + n % {MEMBERS // 50}) * 50")}
+        FROM generate_series(1, {COURSES}, 2) n, generate_series(1, 3) k""",
+    """INSERT INTO revision_lessons (course_id, number, lesson_id, module_id, module_position, position, is_required,
+                                      weight, completion, video_threshold, min_score, min_seconds, content_version)
+        SELECT l.course_id, k, l.id, l.module_id, 1, l.position, true, 1, 'mark_done', 0.95, 60, 60, 1
+        FROM course_revisions r JOIN lessons l ON l.course_id = r.course_id, generate_series(r.number, r.number) k
+        ORDER BY l.id, k""",
+    f"""UPDATE courses SET revision = 3, pinned_from = CASE WHEN n % 10 = 1 THEN 1 END
+        FROM generate_series(1, {COURSES}, 2) n WHERE id = {_uuid("'c' || n")}""",
     f"""INSERT INTO enrollments (id, course_id, user_id, status, enrolled_at, completed_at, last_lesson_id,
                                 last_activity_at)
         SELECT {_uuid("'e' || n || '.' || k")}, {_uuid("'c' || c")}, {_uuid("'u' || n")},

@@ -23,6 +23,7 @@ from sqlalchemy import true
 
 import app
 from app.assessment import attempt_statements as attempts
+from app.assessment import bank_statements as bank
 from app.catalog import statements as catalog
 from app.db.migrations import BASE, head, render
 from app.db.prepare import EXTENSIONS, TEXT_SEARCH
@@ -45,13 +46,14 @@ FORBIDDEN_DDL = re.compile(
 )
 # What the factories of statements are asked for: each filter alone, and none.
 FILTERS = {
+    bank: tuple(bank.FILTERS),
     catalog: tuple(catalog.FILTERS),
     enrolling: tuple(enrolling._FILTERS),
     identity: ("search", "role", "status"),
     work: tuple(work._FILTERS),
     attempts: tuple(attempts.FILTERS),
 }
-ORDERS = {catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}
+ORDERS = {bank: tuple(bank.ORDERS), catalog: tuple(catalog.ORDERS), identity: tuple(identity.ORDERS)}
 
 
 def breaches(sql: str, volatile: frozenset[str]) -> list[str]:

@@ -33,7 +33,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "query-plans.md"
 WRITTEN_BY = 18  # the PostgreSQL whose words the page has
 LARGE = frozenset({
     "courses", "modules", "lessons", "lesson_blocks", "enrollments", "lesson_progress", "progress_events",
-    "course_reviews", "members", "outbox",
+    "course_reviews", "members", "outbox", "course_revisions", "revision_lessons",
 })  # fmt: skip
 
 _A_SHARE = (
