@@ -16,8 +16,9 @@ from uuid import UUID
 
 CENT, TENTH = Decimal("0.01"), Decimal("0.1")
 ZERO, ONE, HUNDRED = Decimal(0), Decimal(1), Decimal(100)
-# Shares like 1/3 are cut somewhere. So far behind the point that a half, once rounded here, is a half again.
-DIGITS, EXACT = 60, Decimal("1e-25")
+# Quotients like 1/3 are cut at FINE, so that sums of them are exact and in any order the same; once rounded at EXACT, a
+# half is a half again.
+DIGITS, FINE, EXACT = 60, Decimal("1e-30"), Decimal("1e-25")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def total(
         groups: dict[UUID | None, list[_Counted]] = {key: [] for key in known} or {None: []}
         counted: dict[UUID, _Counted] = {}
         shares = {item.id: _share(marks.get(item.id, NOTHING)) for item in items}
-        for item in sorted(items, key=lambda item: item.id):
+        for item in items:
             share = _counting(item, marks.get(item.id, NOTHING), shares[item.id], ungraded_as_zero)
             group = groups.get(item.category_id if known else None)
             if share is not None and group is not None:
@@ -122,7 +123,7 @@ def total(
             cells,
             {category.id: _rounded(means[category.id]) for category in categories},
             _rounded(percent),
-            sum((_points(found) for found in kept), ZERO),
+            sum((cells[found.item.id].points or ZERO for found in kept), ZERO),
             sum((found.item.points for found in kept if not found.item.is_extra_credit), ZERO),
         )
 
@@ -131,7 +132,7 @@ def _share(mark: Mark) -> Decimal | None:
     """0 to 1; something without points is done when it is handed in, as quizzes have it."""
     if mark.reached is None or mark.is_hidden:
         return None
-    return ONE if mark.possible <= 0 else min(max(mark.reached / mark.possible, ZERO), ONE)
+    return ONE if mark.possible <= 0 else min(max((mark.reached / mark.possible).quantize(FINE), ZERO), ONE)
 
 
 def _counting(item: Item, mark: Mark, share: Decimal | None, ungraded_as_zero: bool) -> Decimal | None:
@@ -140,11 +141,13 @@ def _counting(item: Item, mark: Mark, share: Decimal | None, ungraded_as_zero: b
     return ZERO if share is None and ungraded_as_zero else share
 
 
-def _drop(group: list[_Counted], lowest: int) -> None:
+def _drop(group: Sequence[_Counted], lowest: int) -> None:
     """Mark the worst as dropped, never all of them. Of equal marks the one that weighs most goes, then by identifier.
 
     As none of those that stay is worse, and extra credit stays, the mean never falls.
     """
+    if lowest == 0:
+        return
     worst = sorted(
         (found for found in group if not found.item.is_extra_credit and found.item.weighs > 0),
         key=lambda found: (found.share, -found.item.weighs, found.item.id),
@@ -158,13 +161,13 @@ def _mean(group: Sequence[_Counted]) -> Decimal | None:
     possible = sum((found.item.weighs for found in kept if not found.item.is_extra_credit), ZERO)
     if possible <= 0:
         return None
-    return sum((found.item.weighs * found.share for found in kept), ZERO) / possible
+    return (sum((found.item.weighs * found.share for found in kept), ZERO) / possible).quantize(FINE)
 
 
 def _weighted(categories: Sequence[Category], means: Mapping[UUID | None, Decimal | None]) -> Decimal | None:
     """Categories without a mean leave their weight to the others."""
     reached = possible = ZERO
-    for category in sorted(categories, key=lambda category: category.id):
+    for category in categories:
         mean = means[category.id]
         if mean is not None:
             reached += category.weight * mean
@@ -178,10 +181,6 @@ def _cell(item: Item, share: Decimal | None, counted: _Counted | None) -> Cell:
     if share is None:
         return Cell(None, None, counts, is_dropped)
     return Cell(_cents(share * item.points), _rounded(share), counts, is_dropped)
-
-
-def _points(found: _Counted) -> Decimal:
-    return _cents(found.share * found.item.points)
 
 
 def _rounded(share: Decimal | None) -> Decimal | None:

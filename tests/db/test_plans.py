@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection, sql
 
-from app.assessment import gradebook_statements as gradebook
 from app.catalog import statements as catalog
 from app.db import audit, idempotency, outbox
 from app.db.prepare import TENANT_SETTINGS
@@ -104,10 +103,6 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
             yield named("jobs", used, **way), work.job_page(filters, **way)
     for way in ways:
         yield named("job_items", **way), work.item_page(False, **way)
-    for searched in (False, True):
-        yield named("graded_count", search=searched), gradebook.learner_count(searched)
-        for way in ways:
-            yield named("graded", search=searched, **way), gradebook.learner_page(searched, **way)
     for scope in ("all", "own", "published"):
         for factory in (catalog.courses_by_id, catalog.modules_by_id, catalog.lessons_by_id):
             yield f"{factory.__name__} {scope}", factory(scope)
@@ -115,7 +110,7 @@ def lists() -> Iterator[tuple[str, Statement[Any]]]:
 
 STATEMENTS = {
     **dict(lists()),
-    **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency, audit, work, gradebook)),
+    **dict(constants(catalog, enrolling, learning, places, identity, outbox, idempotency, audit, work)),
 }
 
 # What the page shows: a statement of those above, what it is for, and the index it stands on.
