@@ -144,7 +144,7 @@ async def test_pages_of_attempts_are_read_in_the_order_of_an_index(plans: Plans)
 async def test_a_gradebook_is_read_by_the_keys_of_its_course(plans: Plans) -> None:
     expected = {
         "learner_page after": {"pk_members"},
-        "app.assessment.gradebook_statements.SCORES": {"ix_quiz_scores_course"},
+        "app.assessment.gradebook_statements.SCORES": {"ix_quiz_scores_user"},
         "app.assessment.gradebook_statements.GRADES": {"ix_grades_course"},
         "app.assessment.gradebook_statements.ITEMS": {"ix_quizzes_course", "pk_grade_items", "ix_grade_items_course"},
         "app.assessment.gradebook_statements.CATEGORIES": {"ix_grade_categories_course"},
