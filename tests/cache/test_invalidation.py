@@ -170,6 +170,9 @@ QUIET = {
     *("requestPasswordReset", "resendVerification", "resetPassword", "revokeSession", "switchTenant", "syncProgress"),
     "unenroll",
     *("excuseLesson", "unexcuseLesson", "resetProgress", "setLearningPolicy"),
+    *("createQuiz", "updateQuiz", "setQuizSlots", "publishQuiz", "deleteQuiz", "setQuizOverride", "deleteQuizOverride"),
+    *("startAttempt", "saveAnswers", "submitAttempt", "checkAnswer", "seeResults"),
+    *("gradeAnswer", "reopenAttempt", "regradeQuiz"),
 }
 ANNOUNCED_ELSEWHERE = {"verifyEmail"}  # through copy_member, like createUser
 
