@@ -28,6 +28,8 @@ from schema.enrollment import Enrollment, EnrollmentMutation, EnrollmentQuery
 from schema.enrollment_lists import EnrollmentListMutation, EnrollmentListQuery
 from schema.enrollment_rules import ManagingMutation, ManagingQuery
 from schema.execution import CompiledExecutionContext, compile_inputs
+from schema.gradebook import GradebookQuery
+from schema.gradebook_authoring import GradebookMutation
 from schema.grading import GradingMutation
 from schema.identity import IdentityMutation, IdentityQuery, User
 from schema.invite_codes import InviteCode, InviteCodeMutation, InviteCodeQuery
@@ -53,6 +55,7 @@ COSTS = {
     ("Module", "lockReasons"): 1,
     ("Course", "instructors"): 2,
     ("Lesson", "blocks"): 5,
+    ("LearnerGrades", "cells"): 30,
 }
 LIMITS = Limits()
 
@@ -123,6 +126,7 @@ class Query(
     AttemptQuery,
     QuestionQuery,
     CertificateQuery,
+    GradebookQuery,
 ):
     @strawberry.field(description="Anything by its identifier; null when there is nothing to see.")
     async def node(
@@ -152,6 +156,7 @@ class Mutation(
     QuizAuthoringMutation,
     AttemptMutation,
     GradingMutation,
+    GradebookMutation,
     ReleaseMutation,
     OverseeingMutation,
     ManagingMutation,

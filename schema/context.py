@@ -11,6 +11,8 @@ from app.assessment.attempt_rows import AnswerRow, AttemptRow, Standing
 from app.assessment.attempts import AttemptService
 from app.assessment.bank_rows import QuestionRow, VersionRow
 from app.assessment.exchange import QuestionExchange
+from app.assessment.gradebook import GradebookService
+from app.assessment.gradebook_grading import GradeService
 from app.assessment.item_analysis import AnalysisService
 from app.assessment.manual import GradingService
 from app.assessment.overrides import OverrideService
@@ -196,6 +198,16 @@ class Context:
     def identity(self) -> IdentityService:
         """People, sessions and passwords."""
         return IdentityService(self.db, self.viewer, self.here, self.client, self.platform.identity_parts)
+
+    @cached_property
+    def gradebooks(self) -> GradebookService:
+        """Gradebooks as teachers see them, and one's own grades."""
+        return GradebookService(self.db, self.viewer)
+
+    @cached_property
+    def giving_grades(self) -> GradeService:
+        """Grades that are given by hand."""
+        return GradeService(self.db, self.viewer)
 
     @cached_property
     def work(self) -> WorkService:

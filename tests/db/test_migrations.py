@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sqlalchemy import URL, create_engine
 
 import app.assessment.attempt_tables
+import app.assessment.gradebook_tables
 import app.assessment.question_tables
 import app.catalog.revision_tables
 import app.catalog.tables

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from psycopg import AsyncConnection, sql
 
-from app.assessment import attempt_statements, quiz_statements
+from app.assessment import attempt_statements, gradebook_statements, quiz_statements
 from app.db.prepare import TENANT_SETTINGS
 from app.db.statements import Statement
 from app.main import Application
@@ -20,7 +20,7 @@ from tests.world import World
 
 LARGE = frozenset({
     "quizzes", "quiz_slots", "quiz_attempts", "attempt_answers", "quiz_scores", "questions", "question_versions",
-    "enrollments", "courses", "lessons", "members",
+    "enrollments", "courses", "lessons", "members", "grade_categories", "grade_items", "grades", "course_instructors",
 })  # fmt: skip
 # What may read a large table from end to end, and why.
 READS_ALL = {"attempt_count state": "counts a large share of the school's attempts, for administrators"}
@@ -52,8 +52,20 @@ ROWS = (
        FROM quiz_attempts a, generate_series(1, 5) n ORDER BY a.id, n""",
     """INSERT INTO quiz_scores (quiz_id, user_id, course_id, score, possible, percent, attempt_id, attempts, is_final)
        SELECT quiz_id, user_id, course_id, score, possible, 60, id, 1, true FROM quiz_attempts ORDER BY id""",
+    """INSERT INTO grade_categories (id, course_id, title, weight, position)
+       SELECT md5('k' || c.id || n)::uuid, c.id, 'Controles', 50, n FROM courses c, generate_series(1, 2) n
+       ORDER BY c.id, n""",
+    """INSERT INTO grade_items (id, course_id, title, points, category_id)
+       SELECT md5('i' || c.id || n)::uuid, c.id, 'Control', 10, md5('k' || c.id || 1)::uuid
+       FROM courses c, generate_series(1, 2) n ORDER BY c.id, n""",
+    """INSERT INTO grades (item_id, user_id, course_id, points, graded_by, graded_at)
+       SELECT md5('i' || e.course_id || n)::uuid, e.user_id, e.course_id, 7, c.created_by, now()
+       FROM enrollments e JOIN courses c ON c.id = e.course_id, generate_series(1, 2) n ORDER BY e.id, n""",
 )
-TABLES = ("questions", "question_versions", "quizzes", "quiz_slots", "quiz_attempts", "attempt_answers", "quiz_scores")
+TABLES = (
+    "questions", "question_versions", "quizzes", "quiz_slots", "quiz_attempts", "attempt_answers", "quiz_scores",
+    "grade_categories", "grade_items", "grades",
+)  # fmt: skip
 
 
 def lists() -> dict[str, Statement[Any]]:
@@ -72,10 +84,15 @@ def lists() -> dict[str, Statement[Any]]:
             found[f"{factory.__name__} {scope}"] = factory(scope)
     for first_only in (False, True):
         found[f"marks {first_only}"] = attempt_statements.marks(first_only)
+    for is_search in (False, True):
+        found[named("learner_count", search=is_search)] = gradebook_statements.learner_count(is_search)
+        for after, backward in product((False, True), repeat=2):
+            name = named("learner_page", search=is_search, after=after, backward=backward)
+            found[name] = gradebook_statements.learner_page(is_search, after, backward)
     return found
 
 
-STATEMENTS = {**lists(), **dict(constants(attempt_statements, quiz_statements))}
+STATEMENTS = {**lists(), **dict(constants(attempt_statements, quiz_statements, gradebook_statements))}
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +139,16 @@ async def test_pages_of_attempts_are_read_in_the_order_of_an_index(plans: Plans)
     assert len(pages) >= 10
     sorting = [name for name, page in pages.items() if any("Sort" in n["Node Type"] for n in await plans.nodes(page))]
     assert sorting == []
+
+
+async def test_a_gradebook_is_read_by_the_keys_of_its_course(plans: Plans) -> None:
+    expected = {
+        "learner_page after": {"pk_members"},
+        "app.assessment.gradebook_statements.SCORES": {"ix_quiz_scores_user"},
+        "app.assessment.gradebook_statements.GRADES": {"ix_grades_course"},
+        "app.assessment.gradebook_statements.ITEMS": {"ix_quizzes_course", "pk_grade_items", "ix_grade_items_course"},
+        "app.assessment.gradebook_statements.CATEGORIES": {"ix_grade_categories_course"},
+    }
+    for name, indexes in expected.items():
+        used = {node.get("Index Name") for node in await plans.nodes(STATEMENTS[name])}
+        assert indexes <= used, (name, used)

@@ -133,7 +133,7 @@ async def test_mutations_do_alike(twins: tuple[Twin, Twin], capsys: pytest.Captu
     author = Author(CORE, rng, Picker(one), depth=4)
     outcomes: Counter[str] = Counter()
     names = list(MUTATIONS)
-    for number in range(EXAMPLES * 3):
+    for number in range(EXAMPLES * 4):
         roots = [names[number % len(names)], *rng.sample(names, rng.randint(0, 2))]
         text, variables = author.operation("mutation", roots)
         allowed = sorted(MUTATIONS[roots[0]][0] - {None}) if rng.random() < 0.8 else ROLES

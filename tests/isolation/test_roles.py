@@ -60,6 +60,9 @@ QUERIES: dict[str, tuple[frozenset[Any], str]] = {
     "attempt": (KNOWN, f"attempt(id: {ID}) {{ id }}"),
     "myAttempts": (KNOWN, "myAttempts { totalCount }"),
     "attempts": (AUTHORS, "attempts { totalCount }"),
+    "gradebook": (AUTHORS, f"gradebook(courseId: {ID}) {{ version }}"),
+    "myGrades": (KNOWN, f"myGrades(courseId: {ID}) {{ version }}"),
+    "exportGradebook": (AUTHORS, f"exportGradebook(courseId: {ID}) {{ learners }}"),
 }
 EVENT = f'{{clientEventId: "{uuid4()}", lessonId: {ID}, kind: VIEWED, occurredAt: "2026-01-01T00:00:00Z"}}'
 MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
@@ -161,6 +164,13 @@ MUTATIONS: dict[str, tuple[frozenset[Any], str]] = {
     "gradeAnswer": (AUTHORS, f'{{attemptId: {ID}, slot: 1, points: "1", expectedVersion: 1}}'),
     "reopenAttempt": (AUTHORS, f'{{attemptId: {ID}, reason: "because"}}'),
     "regradeQuiz": (AUTHORS, f"{{quizId: {ID}, questions: [{{questionId: {ID}, mode: FULL_CREDIT}}]}}"),
+    "updateGradebook": (AUTHORS, f"{{courseId: {ID}, ungradedAsZero: true}}"),
+    "setGradeCategories": (AUTHORS, f"{{courseId: {ID}, categories: []}}"),
+    "createGradeItem": (AUTHORS, f'{{courseId: {ID}, title: "x", points: "1"}}'),
+    "updateGradeItem": (AUTHORS, f"{{id: {ID}}}"),
+    "deleteGradeItem": (AUTHORS, f"{{id: {ID}}}"),
+    "gradeManually": (AUTHORS, f"{{courseId: {ID}, grades: [{{itemId: {ID}, userId: {ID}, expectedVersion: 0}}]}}"),
+    "excuseGrade": (AUTHORS, f'{{courseId: {ID}, itemId: {ID}, userId: {ID}, expectedVersion: 0, reason: "because"}}'),
 }
 
 
