@@ -33,6 +33,17 @@ TIMES = ("activated_at", "expires_at", "noticed_for", "offer_expires_at", "due_a
 TABLES = (
     "cohort_members", "enrollment_allowances", "cohorts", "invite_code_uses", "invite_codes", "course_enrollment",
 )  # fmt: skip
+TABLE_CHECKS = (
+    ("cohorts", "due_days", "due_days BETWEEN 1 AND 3660"),
+    ("course_enrollment", "policy", "policy IN ('open', 'approval', 'invitation', 'closed')"),
+    ("course_enrollment", "capacity", "capacity >= 0"),
+    ("course_enrollment", "seats_taken", "seats_taken >= 0"),
+    ("course_enrollment", "offer_hours", "offer_hours BETWEEN 1 AND 720"),
+    ("course_enrollment", "access_days", "access_days BETWEEN 1 AND 3660"),
+    ("course_enrollment", "inactivity_days", "inactivity_days BETWEEN 1 AND 3660"),
+    ("course_enrollment", "notice_days", "notice_days BETWEEN 1 AND 365"),
+    ("invite_codes", "used_count", "max_uses IS NULL OR used_count <= max_uses"),
+)
 
 
 def upgrade() -> None:
@@ -194,6 +205,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_cohort_members_cohort", "cohort_members", ["cohort_id", "enrollment_id"], unique=False)
     op.create_index(op.f("ix_cohort_members_waived_by"), "cohort_members", ["waived_by"], unique=False)
+    for table, name, condition in TABLE_CHECKS:
+        op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
 
 
 def downgrade() -> None:

@@ -10,6 +10,23 @@ revision = "0011_attempts"
 down_revision = "0010_questions"
 branch_labels = None
 depends_on = None
+TABLE_CHECKS = (
+    ("quizzes", "time_limit", "time_limit_seconds > 0"),
+    ("quizzes", "overdue_policy", "overdue_policy IN ('autosubmit', 'grace', 'abandon')"),
+    ("quizzes", "attempts_allowed", "attempts_allowed > 0"),
+    ("quizzes", "kept_score", "kept_score IN ('highest', 'latest', 'average', 'first')"),
+    (
+        "quizzes",
+        "visibility",
+        "visibility IN ('never', 'after_submit', 'after_last_attempt', 'after_close', 'one_time')",
+    ),
+    ("quizzes", "pass_percent", "pass_percent BETWEEN 0 AND 100"),
+    ("quiz_attempts", "state", "state IN ('in_progress', 'overdue', 'grading', 'graded', 'abandoned')"),
+    ("quiz_overrides", "extra_minutes", "extra_minutes BETWEEN 0 AND 10080"),
+    ("quiz_overrides", "extra_attempts", "extra_attempts BETWEEN 0 AND 1000"),
+    ("quiz_slots", "draws", "draws > 0"),
+    ("quiz_slots", "points", "points >= 0"),
+)
 
 
 def upgrade() -> None:
@@ -215,6 +232,8 @@ def upgrade() -> None:
     op.create_index(op.f("ix_quiz_scores_attempt_id"), "quiz_scores", ["attempt_id"], unique=False)
     op.create_index("ix_quiz_scores_course", "quiz_scores", ["course_id", "user_id", "quiz_id"], unique=False)
     op.create_index("ix_quiz_scores_user", "quiz_scores", ["user_id", "course_id"], unique=False)
+    for table, name, condition in TABLE_CHECKS:
+        op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
 
 
 def downgrade() -> None:

@@ -10,6 +10,15 @@ revision = "0012_credentials"
 down_revision = "0011_attempts"
 branch_labels = None
 depends_on = None
+TABLE_CHECKS = (
+    ("certificate_exceptions", "kind", "kind IN ('allow', 'invalidate')"),
+    ("certificate_templates", "validity_months", "validity_months BETWEEN 1 AND 600"),
+    ("certificate_templates", "min_score", "min_score BETWEEN 0 AND 100"),
+    ("certificate_templates", "score_policy", "score_policy IN ('keep', 'flag', 'revoke')"),
+    ("certificate_templates", "hours", "hours > 0"),
+    ("certificate_scores", "score", "score BETWEEN 0 AND 100"),
+    ("certificates", "state", "state IN ('issued', 'revoked', 'superseded')"),
+)
 
 
 def upgrade() -> None:
@@ -168,6 +177,8 @@ def upgrade() -> None:
         unique=True,
         postgresql_where=sa.text("retired_at IS NULL"),
     )
+    for table, name, condition in TABLE_CHECKS:
+        op.create_check_constraint(op.f(f"ck_{table}_{name}"), table, condition)
 
 
 def downgrade() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from alembic.migration import MigrationContext
 from psycopg import AsyncConnection, sql
 from psycopg import errors as pg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, CheckConstraint, create_engine
 
 import app.assessment.attempt_tables
 import app.assessment.gradebook_tables
@@ -122,6 +123,22 @@ async def test_migrations_and_metadata_describe_the_same_tables(lineage: str, ac
     engine.dispose()
     ours = [d for d in differences if d[0] != "remove_table" or d[1].name != "alembic_version"]
     assert [d for d in ours if "extensions.fold(full_name)" not in repr(d)] == []
+
+
+async def test_what_the_tables_check_is_checked_in_the_database(acme: World) -> None:
+    """Alembic compares no CHECK constraints; a table without them takes what its metadata says it never holds."""
+    rows = await acme.as_owner("SELECT conname FROM pg_constraint WHERE contype = 'c'")
+    there = {row[0] for row in rows}
+    wanted = {
+        str(TENANT.naming_convention["ck"]) % {"table_name": table.name, "constraint_name": constraint.name}  # type: ignore[index]
+        if not str(constraint.name).startswith("ck_")
+        else str(constraint.name)
+        for table in TENANT.tables.values()
+        for constraint in chain(table.constraints, *(column.constraints for column in table.columns))
+        if isinstance(constraint, CheckConstraint)
+    }
+    assert len(wanted) > 30
+    assert wanted - there == set()
 
 
 async def test_a_failing_migration_leaves_the_schema_as_it_was(

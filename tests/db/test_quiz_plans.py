@@ -31,7 +31,8 @@ ROWS = (
        SELECT md5('q' || c.id || n)::uuid, c.id, 'single', ARRAY['tag' || n % 3], c.created_by
        FROM courses c, generate_series(1, 6) n ORDER BY c.id, n""",
     """INSERT INTO question_versions (question_id, number, body, points, created_by)
-       SELECT id, 1, '{"kind": "single", "choices": []}', 1, created_by FROM questions ORDER BY id""",
+       SELECT id, 1, '{"kind": "single", "choices": []}', 1, created_by FROM questions ORDER BY id
+       ON CONFLICT DO NOTHING""",
     """INSERT INTO quizzes (id, course_id, lesson_id, title, published_at, created_by)
        SELECT md5('z' || c.id)::uuid, c.id, (SELECT min(l.id::text)::uuid FROM lessons l WHERE l.course_id = c.id),
               'Prueba', now(), c.created_by
