@@ -177,6 +177,8 @@ QUIET = {
     *("createQuiz", "updateQuiz", "setQuizSlots", "publishQuiz", "deleteQuiz", "setQuizOverride", "deleteQuizOverride"),
     *("startAttempt", "saveAnswers", "submitAttempt", "checkAnswer", "seeResults"),
     *("gradeAnswer", "reopenAttempt", "regradeQuiz"),
+    *("createGradeItem", "deleteGradeItem", "updateGradeItem", "updateGradebook", "setGradeCategories"),
+    *("gradeManually", "excuseGrade"),
     *("createQuestion", "updateQuestion", "deleteQuestion", "restoreQuestion", "importQuestions"),
     *("issueCertificate", "issueCertificates", "reinstateCertificate", "reissueCertificate", "revokeCertificate"),
     *("revokeCertificates", "removeCertificateException", "setCertificateException", "updateCertificateTemplate"),

@@ -144,5 +144,5 @@ async def test_mutations_do_alike(twins: tuple[Twin, Twin], capsys: pytest.Captu
         outcomes["written" if any(statement.startswith(WRITES) for statement in stock[1]) else "declined"] += 1
     with capsys.disabled():
         print(f"\n{sum(outcomes.values())} mutations compared: {shares(outcomes.items())}")  # noqa: T201
-    assert outcomes["written"] > EXAMPLES
+    assert outcomes["written"] > EXAMPLES // 2
     assert not any(reason.startswith("stock") for reason in CONTEXT.compiler.counts), CONTEXT.compiler.counts
