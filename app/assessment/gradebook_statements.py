@@ -221,6 +221,7 @@ _TEACHES = (
 GRADED = and_(
     enrollments.c.course_id == _COURSE,
     or_(enrollments.c.status == "active", enrollments.c.status == "completed"),
+    enrollments.c.role == "student",
     ~_TEACHES,
 )
 _SORT_NAME = func.extensions.fold(members.c.full_name, type_=Text)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.assessment.course_scores import course_score
 from app.credentials import statements as sql
 from app.credentials.house import House
 from app.credentials.issuing import Ineligible, issue, locked, objections, revoke, superseded, template_of
@@ -55,7 +56,8 @@ class IssueMany:
             present = await tx.one_or_none(sql.LIVE, enrollment_id=enrollment_id, cycle=case.cycle)
             if present is not None and present.state == State.ISSUED:
                 return _skipped(item, present)
-            found = objections(case, await template_of(tx, case.course_id), is_revoked=present is not None)
+            score = await course_score(tx, case.course_id, case.user_id)
+            found = objections(case, await template_of(tx, case.course_id), score, is_revoked=present is not None)
             return _failed(item, Ineligible(found)) if found else Settled(item.number)
         row, is_new = await issue(tx, house, enrollment_id, by=job.created_by)
         return Settled(item.number, result={"certificate_id": str(row.id)}) if is_new else _skipped(item, row)

@@ -13,6 +13,7 @@ from uuid import UUID
 import nh3
 from psycopg.types.json import Jsonb
 
+from app.assessment.course_scores import course_score
 from app.credentials import rules
 from app.credentials import statements as sql
 from app.credentials.codes import new_code
@@ -56,24 +57,26 @@ class Ineligible(Refusal):
         self.objections = tuple(objections)
 
 
-def objections(row: CaseRow, template: TemplateRow, *, is_revoked: bool = False) -> list[Objection]:
-    """Everything that stands against a certificate of this enrolment."""
+def objections(
+    row: CaseRow, template: TemplateRow, score: Decimal | None, *, is_revoked: bool = False
+) -> list[Objection]:
+    """Everything that stands against a certificate of this enrolment; ``score`` is the course's, in percent."""
     params: dict[str, object] = {}
-    if row.score is not None and template.min_score is not None:
-        params = {"score": f"{row.score.normalize():f}", "minimum": f"{template.min_score.normalize():f}"}
-    found = rules.reasons(_case(row, template, is_revoked=is_revoked))
+    if score is not None and template.min_score is not None:
+        params = {"score": f"{score.normalize():f}", "minimum": f"{template.min_score.normalize():f}"}
+    found = rules.reasons(_case(row, template, score, is_revoked=is_revoked))
     return [Objection(reason, params if reason is rules.Reason.SCORE_TOO_LOW else {}) for reason in found]
 
 
-def _case(row: CaseRow, template: TemplateRow, *, is_revoked: bool = False) -> rules.Case:
+def _case(row: CaseRow, template: TemplateRow, score: Decimal | None, *, is_revoked: bool = False) -> rules.Case:
     return rules.Case(
-        is_enrolled=row.status in {"active", "completed"},
+        is_enrolled=row.status in {"active", "completed"} and row.role == "student",
         is_completed=row.completed_at is not None,
         is_enabled=template.is_enabled,
         is_allowed=row.exception == "allow",
         is_invalidated=row.exception == "invalidate",
         is_revoked=is_revoked,
-        score=row.score,
+        score=score,
         min_score=template.min_score,
     )
 
@@ -101,11 +104,12 @@ async def issue(tx: Tx, house: House, enrollment_id: UUID, *, by: UUID | None) -
     if present is not None and present.state == rules.State.ISSUED:
         return present, False
     template = await template_of(tx, case.course_id)
-    found = objections(case, template, is_revoked=present is not None)
+    score = await course_score(tx, case.course_id, case.user_id)
+    found = objections(case, template, score, is_revoked=present is not None)
     if found:
         raise Ineligible(found)
     valid_until = rules.months_later(case.now, template.validity_months) if template.validity_months else None
-    facts = _facts(house, case, template, valid_until)
+    facts = _facts(house, case, template, score, valid_until)
     return await _add(tx, case, facts, cycle=case.cycle, grace_days=template.grace_days, by=by), True
 
 
@@ -130,7 +134,9 @@ async def _add(tx: Tx, case: CaseRow, facts: Facts, *, cycle: int, grace_days: i
     return made
 
 
-def _facts(house: House, case: CaseRow, template: TemplateRow, valid_until: datetime | None) -> Facts:
+def _facts(
+    house: House, case: CaseRow, template: TemplateRow, score: Decimal | None, valid_until: datetime | None
+) -> Facts:
     code = new_code()
     return Facts(
         code=code,
@@ -143,8 +149,8 @@ def _facts(house: House, case: CaseRow, template: TemplateRow, valid_until: date
         course_title=case.course_title,
         course_description=_plain(case.course_description),
         course_revision=case.course_revision,
-        basis=rules.basis(_case(case, template)),
-        score=case.score,
+        basis=rules.basis(_case(case, template, score)),
+        score=score,
         hours=template.hours,
         completed_at=case.completed_at,
         issued_at=case.now,
@@ -216,7 +222,8 @@ async def reissue(tx: Tx, house: House, row: CertificateRow, reason: str, *, by:
     if row.state != rules.State.ISSUED:
         raise superseded() if row.state == rules.State.SUPERSEDED else not_issued()
     case = await locked(tx, row.enrollment_id)
-    facts = _facts(house, case, await template_of(tx, row.course_id), row.valid_until)
+    score = await course_score(tx, case.course_id, case.user_id)
+    facts = _facts(house, case, await template_of(tx, row.course_id), score, row.valid_until)
     if case.cycle != row.cycle:  # the learner is taking the course again: what was done then still counts
         then = Facts.of(row.facts)
         facts = replace(facts, basis=then.basis, score=then.score, completed_at=then.completed_at)
@@ -228,19 +235,19 @@ async def reissue(tx: Tx, house: House, row: CertificateRow, reason: str, *, by:
     return made
 
 
-async def score_changed(tx: Tx, enrollment_id: UUID, score: Decimal) -> None:
-    """K4: remember what the course's score is now, and do what the certificate's own template says of a fall.
+async def score_changed(tx: Tx, enrollment_id: UUID) -> None:
+    """K4: the course's score may be another; do what the certificate's own template says of a fall.
 
     Raises: NotFound (enrollment).
     """
     case = await locked(tx, enrollment_id)
-    await tx.execute(sql.PUT_SCORE, enrollment_id=enrollment_id, cycle=case.cycle, score=score)
     row = await tx.one_or_none(sql.LIVE, enrollment_id=enrollment_id, cycle=case.cycle)
     if row is None or row.state != rules.State.ISSUED:
         return
     version = row.facts["template_version"]
     template = await tx.one_or_none(sql.TEMPLATE_VERSION, course_id=row.course_id, version=version)
-    if template is None:
+    score = await course_score(tx, case.course_id, case.user_id)
+    if template is None or score is None:
         return
     verdict = rules.on_new_score(
         rules.ScorePolicy(template.score_policy),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from uuid import UUID
 
 import structlog
 
+from app.assessment import gradebook_grading, scoring
+from app.credentials import statements as sql
 from app.credentials.house import House
 from app.credentials.issuing import Ineligible, issue, score_changed
 from app.db.outbox import Event
@@ -22,7 +23,8 @@ async def certify(tx: Tx, house: House, event: Event) -> None:
         match event.kind:
             case "course_completed":
                 await issue(tx, house, UUID(event.payload["enrollment_id"]), by=None)
-            case "course_score_changed":
-                await score_changed(tx, UUID(event.payload["enrollment_id"]), Decimal(str(event.payload["score"])))
+            case scoring.CHANGED | gradebook_grading.CHANGED:
+                key = {name: UUID(event.payload[name]) for name in ("course_id", "user_id")}
+                await score_changed(tx, await tx.one(sql.ENROLLMENT_OF, "enrollment", **key))
     except (Ineligible, NotFound) as refusal:  # nothing was written before it was raised
         log.info("no certificate follows from an event", event_id=str(event.id), code=refusal.code)

@@ -69,6 +69,7 @@ class CaseRow:
     user_id: UUID
     cycle: int
     status: str
+    role: str
     completed_at: datetime | None
     learner_name: str
     learner_email: str
@@ -78,7 +79,6 @@ class CaseRow:
     course_description: str
     course_revision: int
     exception: str | None
-    score: Decimal | None
     now: datetime
 
 

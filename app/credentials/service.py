@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from app.assessment.course_scores import course_score
 from app.credentials import statements as sql
 from app.credentials.bulk import ISSUE_MANY, REVOKE_MANY, as_payload
 from app.credentials.house import House
@@ -107,7 +108,8 @@ class CertificateService:
                 return [Objection(Reason.NOT_ENROLLED, {})]
             key = {"enrollment_id": case.enrollment_id, "cycle": case.cycle}
             is_revoked = await tx.scalar(sql.REVOKED, **key) is not None
-            return objections(case, await template_of(tx, course_id), is_revoked=is_revoked)
+            score = await course_score(tx, course_id, case.user_id)
+            return objections(case, await template_of(tx, course_id), score, is_revoked=is_revoked)
 
     # --- one certificate
 

@@ -14,7 +14,6 @@ from sqlalchemy import (
     Integer,
     Interval,
     LargeBinary,
-    Numeric,
     Select,
     Text,
     Uuid,
@@ -43,11 +42,9 @@ from app.credentials.rows import (
     UndrawnRow,
     WaitingRow,
 )
-from app.credentials.scores import course_score
 from app.credentials.tables import (
     certificate_exceptions,
     certificate_reminders,
-    certificate_scores,
     certificate_templates,
     certificates,
     issuer_keys,
@@ -78,6 +75,7 @@ _case = (
         enrollments.c.user_id,
         enrollments.c.cycle,
         enrollments.c.status,
+        enrollments.c.role,
         enrollments.c.completed_at,
         members.c.full_name.label("learner_name"),
         members.c.email.label("learner_email"),
@@ -85,9 +83,8 @@ _case = (
         members.c.time_zone.label("learner_time_zone"),
         courses.c.title.label("course_title"),
         courses.c.description.label("course_description"),
-        courses.c.version.label("course_revision"),
+        func.coalesce(courses.c.revision, 1).label("course_revision"),
         certificate_exceptions.c.kind.label("exception"),
-        course_score().label("score"),
         func.now().label("now"),
     )
     .join(courses, courses.c.id == enrollments.c.course_id)
@@ -307,19 +304,6 @@ DROP_EXCEPTION = Statement(
     .where(certificate_exceptions.c.course_id == _COURSE, certificate_exceptions.c.user_id == _USER)
     .returning(certificate_exceptions.c.kind),
     str,
-)
-PUT_SCORE = Statement(
-    upsert(certificate_scores)
-    .values(
-        enrollment_id=_ENROLLMENT,
-        cycle=bindparam("cycle", type_=Integer),
-        score=bindparam("score", type_=Numeric(5, 2)),
-    )
-    .on_conflict_do_update(
-        constraint="pk_certificate_scores",
-        set_={"score": bindparam("score", type_=Numeric(5, 2)), "updated_at": func.now()},
-    ),
-    int,
 )
 
 # --- what is due

@@ -137,16 +137,6 @@ certificate_exceptions = Table(
     created_at(),
 )
 
-# What was last said of the score of an enrolment's course, percent; without a row there is none.
-certificate_scores = Table(
-    "certificate_scores",
-    TENANT,
-    Column("enrollment_id", Uuid, ForeignKey("enrollments.id", ondelete="CASCADE"), primary_key=True),
-    Column("cycle", Integer, primary_key=True),
-    Column("score", Numeric(5, 2), CheckConstraint("score BETWEEN 0 AND 100", name="score"), nullable=False),
-    updated_at(),
-)
-
 # Ed25519 keys that sign the organisation's badges; the private half is encrypted with CREDENTIALS_SECRET.
 issuer_keys = Table(
     "issuer_keys",

@@ -16,7 +16,6 @@ TABLE_CHECKS = (
     ("certificate_templates", "min_score", "min_score BETWEEN 0 AND 100"),
     ("certificate_templates", "score_policy", "score_policy IN ('keep', 'flag', 'revoke')"),
     ("certificate_templates", "hours", "hours > 0"),
-    ("certificate_scores", "score", "score BETWEEN 0 AND 100"),
     ("certificates", "state", "state IN ('issued', 'revoked', 'superseded')"),
 )
 
@@ -151,17 +150,6 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_certificate_exceptions_user_id"), "certificate_exceptions", ["user_id"], unique=False)
     op.create_table(
-        "certificate_scores",
-        sa.Column("enrollment_id", sa.Uuid(), nullable=False),
-        sa.Column("cycle", sa.Integer(), nullable=False),
-        sa.Column("score", sa.Numeric(precision=5, scale=2), nullable=False),
-        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["enrollment_id"], ["enrollments.id"], name=op.f("fk_certificate_scores_enrollment_id"), ondelete="CASCADE"
-        ),
-        sa.PrimaryKeyConstraint("enrollment_id", "cycle", name=op.f("pk_certificate_scores")),
-    )
-    op.create_table(
         "issuer_keys",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("public_key", sa.LargeBinary(), nullable=False),
@@ -184,7 +172,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drop them."""
     op.drop_table("issuer_keys")
-    op.drop_table("certificate_scores")
     op.drop_table("certificate_exceptions")
     op.drop_table("certificate_reminders")
     op.drop_table("certificates")

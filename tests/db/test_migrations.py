@@ -130,7 +130,7 @@ async def test_what_the_tables_check_is_checked_in_the_database(acme: World) -> 
     rows = await acme.as_owner("SELECT conname FROM pg_constraint WHERE contype = 'c'")
     there = {row[0] for row in rows}
     wanted = {
-        str(TENANT.naming_convention["ck"]) % {"table_name": table.name, "constraint_name": constraint.name}  # type: ignore[index]
+        str(TENANT.naming_convention["ck"]) % {"table_name": table.name, "constraint_name": constraint.name}
         if not str(constraint.name).startswith("ck_")
         else str(constraint.name)
         for table in TENANT.tables.values()
