@@ -12,6 +12,7 @@ import pytest
 from app.assessment import bodies
 from app.assessment.regrade import RegradeHandler
 from app.work.running import Runner
+from tests.enrolling import settle
 from tests.quizzing import GRADE, PROBLEM, SEE, START, School, choose, single, write
 from tests.world import Person, World
 
@@ -459,6 +460,41 @@ async def test_q18_final_grades_change_only_by_force_and_on_record(school: Schoo
     assert await school.world.as_owner("SELECT reason FROM audit_log WHERE action = 'attempt.grade'") == [
         ("an appeal was upheld",)
     ]
+
+
+async def ends(school: School, days_ago: int) -> None:
+    when = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
+    settled = await settle(school.world, school.course, school.teacher, endsAt=when)
+    assert settled["__typename"] == "EnrollmentSettingsSuccess", settled
+
+
+async def test_q18_the_freeze_counts_from_the_end_of_the_course_where_it_has_one(school: School) -> None:
+    quiz, _, attempt = await essay(school, freezeDays=30)
+    assert (await grade(school, attempt, 2, "1"))["attempt"]["score"] == "2"
+    await ends(school, 29)
+    assert (await grade(school, attempt, 2, "2", expectedVersion=3))["attempt"]["score"] == "3"
+    await ends(school, 31)
+    assert (await grade(school, attempt, 2, "3", expectedVersion=4))["code"] == "GRADES_FROZEN"
+    # The quiz's own closing does not matter then.
+    await school.change("updateQuiz", id=quiz, closeAt=(datetime.now(UTC) + timedelta(days=1)).isoformat())
+    assert (await grade(school, attempt, 2, "3", expectedVersion=4))["code"] == "GRADES_FROZEN"
+
+
+async def test_q18_settings_do_not_count_final_grades_anew(school: School) -> None:
+    quiz = await school.quiz()
+    await school.attempted(quiz, await school.learner(), 1, 2)
+    long_ago = (datetime.now(UTC) - timedelta(days=31)).isoformat()
+    await school.change("updateQuiz", id=quiz, closeAt=long_ago, freezeDays=30)
+    late = {"dueAt": long_ago, "lateIntervalSeconds": 86_400, "latePercent": "10"}
+    for given in (late, {"keptScore": "LATEST"}, {"passPercent": "80"}, {**late, "freezeDays": None}):
+        assert (await school.change("updateQuiz", id=quiz, **given))["code"] == "GRADES_FROZEN"
+    assert await kept(school) == ["1.0"]
+    assert (await school.change("updateQuiz", id=quiz, title="Otra"))["__typename"] == "QuizSuccess"
+    assert await school.world.as_owner("SELECT count(*) FROM audit_log WHERE action = 'quiz.unfreeze'") == [(0,)]
+    assert (await school.change("updateQuiz", id=quiz, freezeDays=None))["__typename"] == "QuizSuccess"
+    assert await school.world.as_owner("SELECT count(*) FROM audit_log WHERE action = 'quiz.unfreeze'") == [(1,)]
+    assert (await school.change("updateQuiz", id=quiz, **late))["__typename"] == "QuizSuccess"
+    assert await kept(school) == ["0.0"]
 
 
 async def asked_of(school: School, quiz: str) -> list[str]:

@@ -66,7 +66,7 @@ class RegradeService:
         async with self.db.write() as tx:
             quiz = await own_quiz(tx, self.viewer, quiz_id)
             if not is_dry_run:
-                check_freeze(quiz, await tx.one(quiz_statements.CLOCK), reason)
+                await check_freeze(tx, quiz, await tx.one(quiz_statements.CLOCK), reason)
             known = {row.id for row in await tx.all(sql.CURRENT_BODIES, ids=list(modes))}
             if known != set(modes):
                 raise NotFound("question")
