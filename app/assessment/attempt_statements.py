@@ -21,7 +21,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
-    or_,
     select,
     update,
 )
@@ -45,7 +44,7 @@ from app.catalog.tables import course_instructors
 from app.db.paging import Order, keyset
 from app.db.statements import Statement
 from app.identity.tables import members
-from app.learning.tables import enrollments
+from app.learning.tables import MAY_LEARN, enrollments
 from app.work.tables import job_items
 
 _ID = bindparam("id", type_=Uuid)
@@ -98,7 +97,7 @@ MAY_LEARN_FOR_UPDATE = Statement(
     .where(
         enrollments.c.course_id == bindparam("course_id", type_=Uuid),
         enrollments.c.user_id == _USER,
-        or_(enrollments.c.status == "active", enrollments.c.status == "completed"),
+        MAY_LEARN,
     )
     .with_for_update(),
     UUID,
