@@ -332,6 +332,16 @@ async def test_q7_submitting_again_gives_the_first_result_and_other_answers_are_
     assert (await school.read(attempt, ana))["score"] == "1"
 
 
+async def test_q7_an_answer_that_a_later_one_had_overtaken_refuses_no_repetition(school: School) -> None:
+    quiz = await school.quiz()
+    ana = await school.learner()
+    attempt = await school.start(quiz, ana)
+    await school.save(attempt, ana, choose(1, "a", 5))
+    first = await school.submit(attempt, ana, choose(1, "b", 4))
+    assert first["attempt"]["score"] == "1"
+    assert await school.submit(attempt, ana, choose(1, "b", 4)) == first
+
+
 async def test_q7_ten_submissions_at_once_are_one(school: School) -> None:
     quiz = await school.quiz()
     ana = await school.learner()
