@@ -497,7 +497,9 @@ def marks(first_only: bool) -> Statement[MarkRow]:
         .limit(2000)
     )
     ids = (chosen.where(_IS_FIRST) if first_only else chosen).subquery("chosen")
-    worth = func.coalesce(attempt_answers.c.auto_points, 0) + func.coalesce(attempt_answers.c.manual_delta, 0)
+    ruled = func.coalesce(attempt_answers.c.auto_points, 0)
+    given = ruled + func.coalesce(attempt_answers.c.manual_delta, 0)
+    worth = func.greatest(given, func.least(ruled, 0))
     query = (
         select(
             attempt_answers.c.attempt_id,
