@@ -430,7 +430,8 @@ async def test_who_may_begin_is_decided_before_anything_is_written(school: Schoo
 
 
 @pytest.mark.parametrize(
-    "standing", ["role = 'observer', observed_id = '{teacher}'", "expires_at = now() - interval '1 s'", "status = 'suspended'"]
+    "standing",
+    ["role = 'observer', observed_id = '{teacher}'", "expires_at = now() - interval '1 s'", "status = 'suspended'"],
 )
 async def test_who_may_not_learn_begins_nothing(school: School, standing: str) -> None:
     quiz = await school.quiz()
