@@ -153,6 +153,23 @@ async def test_q9_the_lesson_is_completed_by_submitting_and_by_the_score(school:
     assert len(await school.events("course_completed")) == 1
 
 
+async def test_q9_a_lesson_that_gets_a_quiz_later_learns_of_the_scores_there_are(school: School) -> None:
+    await school.world.as_owner("UPDATE lessons SET completion = 'min_score', min_score = 60")
+    quiz = await school.quiz()
+    ana, ben = await school.learner(), await school.learner()
+    await school.attempted(quiz, ana, 2, 2)
+    await school.attempted(quiz, ben, 1, 2)
+    lesson = school.world.id("lsn", school.lesson_id)
+    moved = await school.change("updateQuiz", id=quiz, lessonId=lesson)
+    assert moved["__typename"] == "QuizSuccess"
+    states = []
+    for who in (ana, ben):
+        progress = "query($id: ID!) { lesson(id: $id) { myProgress { state } } }"
+        states.append((await school.world.ask(progress, as_=who, id=lesson))["lesson"]["myProgress"]["state"])
+    assert states == ["COMPLETED", "STARTED"]
+    assert len(await school.events("course_completed")) == 1
+
+
 async def essay(school: School, **settings: Any) -> tuple[str, Person, dict[str, Any]]:
     """A quiz of a choice and an essay of ten points, a learner, and their submitted attempt."""
     asked = [await school.question(), await school.question(bodies.Essay(prompt="<p>Explica.</p>"))]
@@ -212,6 +229,16 @@ async def test_q10_what_a_grader_added_outlives_a_regrade(school: School) -> Non
     )))  # fmt: skip
     await regrade(school, quiz, {question: "CURRENT_ONLY"})
     assert (await school.read(attempt, ana))["score"] == "3.5"
+
+
+async def test_q10_what_a_grader_took_never_makes_an_answer_worth_less_than_nothing(school: School) -> None:
+    quiz, question, [_, ben] = await wrong_key(school)
+    [[attempt_id]] = await school.world.as_owner(f"SELECT id FROM quiz_attempts WHERE user_id = '{ben.user_id}'")
+    attempt = {"id": school.world.id("att", attempt_id)}
+    assert (await grade(school, attempt, 1, "0"))["attempt"]["score"] == "1"
+    await regrade(school, quiz, {question: "CURRENT_ONLY"}, mayLower=True)
+    regraded = await school.read(attempt, school.teacher)
+    assert (regraded["questions"][0]["result"]["points"], regraded["score"]) == ("0", "1")
 
 
 async def test_q10_grading_is_never_held_up_by_rules_about_attempts(school: School) -> None:
@@ -379,6 +406,21 @@ async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_the
     await school.change("updateQuiz", id=quiz, latePercent="5", keptScore="LATEST")
     assert (await school.read(late, ana))["score"] == "7.5"
     assert (await score(school, quiz, ana))["score"] == "7.5"
+
+
+async def test_q12_however_many_attempts_there_are_all_are_counted_anew(school: School) -> None:
+    quiz = await school.quiz()
+    ana = await school.learner()
+    await school.attempted(quiz, ana, 2, 2)
+    await school.world.as_owner(
+        f"""INSERT INTO quiz_attempts (id, quiz_id, course_id, user_id, attempt_no, locale, state, started_at,
+                                       finished_at, points, possible, score)
+            SELECT gen_random_uuid(), quiz_id, course_id, user_id, n, 'es', 'graded', now(), now(), 2, 2, 2
+            FROM quiz_attempts, generate_series(2, 1100) n WHERE user_id = '{ana.user_id}'"""
+    )
+    late = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    await school.change("updateQuiz", id=quiz, dueAt=late, lateIntervalSeconds=86_400, latePercent="50")
+    assert await school.world.as_owner("SELECT score::int, count(*) FROM quiz_attempts GROUP BY 1") == [(1, 1100)]
 
 
 async def override(school: School, quiz: str, who: Person, **given: Any) -> dict[str, Any]:

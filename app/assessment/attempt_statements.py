@@ -368,9 +368,10 @@ CLOSED_OF_LEARNERS = Statement(
         quiz_attempts.c.user_id == any_(_IDS),
         IS_CLOSED,
         ~quiz_attempts.c.is_preview,
+        quiz_attempts.c.id > bindparam("after", type_=Uuid),
     )
     .order_by(quiz_attempts.c.id)
-    .limit(10_000)
+    .limit(1000)
     .with_for_update(of=quiz_attempts),
     AttemptRow,
 )

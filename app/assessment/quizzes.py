@@ -13,7 +13,7 @@ from app.assessment.manual import check_freeze, is_frozen
 from app.assessment.moving import move_deadlines
 from app.assessment.owning import own_course, own_quiz
 from app.assessment.quiz_rows import Asked, Extent, PlaceRow, QuizRow, ScoreRow, SlotRow
-from app.assessment.recounting import OF_KEEPING, OF_PENALTIES, recount
+from app.assessment.recounting import OF_KEEPING, OF_PENALTIES, recount, tell_lesson
 from app.catalog import statements as catalog
 from app.catalog.reading import scope_of
 from app.db import audit, idempotency
@@ -132,9 +132,13 @@ class QuizService:
             quiz = await tx.one(sql.QUIZ, "quiz", id=quiz_id)
             await self._check_freeze(tx, before, quiz, counts_anew=bool(changed))
             await move_deadlines(tx, quiz)
-            if changed:
+            has_moved = quiz.lesson_id not in (None, before.lesson_id)
+            if changed or has_moved:
                 learners = [row.user_id for row in await tx.all(attempt_statements.LEARNERS, quiz_id=quiz_id)]
-                await recount(tx, quiz, learners, everybody=bool(changed & set(OF_KEEPING)))
+                if has_moved:
+                    await tell_lesson(tx, quiz, learners)
+                if changed:
+                    await recount(tx, quiz, learners, everybody=bool(changed & set(OF_KEEPING)))
             return quiz
 
     async def _check_freeze(self, tx: Tx, before: QuizRow, after: QuizRow, *, counts_anew: bool) -> None:
@@ -146,8 +150,8 @@ class QuizService:
             await audit.record(tx, self.viewer.user_id, "quiz.unfreeze", kind="quiz", id=before.id)
 
     async def _lock_learners(self, tx: Tx, quiz_id: UUID, given: Mapping[str, Any]) -> None:
-        """What changes everybody's kept score locks their enrolments, before the quiz and after the course."""
-        if not any(name in given for name in OF_SCORES):
+        """What changes everybody's score or progress locks their enrolments, before the quiz and after the course."""
+        if not any(name in given for name in (*OF_SCORES, "lesson_id")):
             return
         course_id = await tx.one(sql.COURSE_OF_QUIZ, "quiz", id=quiz_id)
         await own_course(tx, self.viewer, course_id)
