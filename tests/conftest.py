@@ -141,6 +141,20 @@ async def acme(application: Application, mailbox: Mailbox) -> AsyncIterator[Worl
         yield world
 
 
+@pytest.fixture(scope="module")
+async def shared(application: Application, mailbox: Mailbox) -> AsyncIterator[World]:
+    """A tenant for the tests of one file; see ``emptied``."""
+    async with World.founded(application, mailbox, "acme") as world:
+        yield world
+
+
+@pytest.fixture
+async def emptied(shared: World) -> World:
+    """As good as fresh, for a tenth of what founding one costs: all that is left of earlier tests are members."""
+    await shared.empty()
+    return shared
+
+
 @pytest.fixture
 async def globex(application: Application, mailbox: Mailbox) -> AsyncIterator[World]:
     """Another fresh tenant."""

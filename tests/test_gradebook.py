@@ -99,6 +99,11 @@ class Desk:
 
 
 @pytest.fixture
+async def acme(emptied: World) -> World:
+    return emptied
+
+
+@pytest.fixture
 async def desk(acme: World) -> Desk:
     return Desk(await School.of(acme))
 

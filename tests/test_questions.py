@@ -96,6 +96,11 @@ async def titles(world: World, course: str, who: Role | Person = Role.INSTRUCTOR
     return [node["title"] for node in data["questions"]["nodes"]]
 
 
+@pytest.fixture
+async def acme(emptied: World) -> World:
+    return emptied
+
+
 @pytest.mark.parametrize("kind", EVERY_KIND)
 async def test_a_question_of_every_kind_is_kept_and_read_again(acme: World, kind: str) -> None:
     course = acme.id("crs", await acme.course())

@@ -15,6 +15,11 @@ from tests.world import World
 
 
 @pytest.fixture
+async def acme(emptied: World) -> World:
+    return emptied
+
+
+@pytest.fixture
 async def school(acme: World) -> School:
     return await School.of(acme)
 

@@ -24,6 +24,11 @@ SCORE = "query($id: ID!) { quiz(id: $id) { myScore { score possible percent isPa
 
 
 @pytest.fixture
+async def acme(emptied: World) -> World:
+    return emptied
+
+
+@pytest.fixture
 async def school(acme: World) -> School:
     return await School.of(acme)
 

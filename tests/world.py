@@ -251,6 +251,17 @@ class World:
             cursor = await connection.execute(statement.encode())
             return await cursor.fetchall() if cursor.description else []
 
+    async def empty(self) -> None:
+        """Take everything away but the members, who also stand in the control schema."""
+        self.people.clear()
+        await self.as_owner(
+            """DO $$ DECLARE name text; BEGIN
+               PERFORM set_config('session_replication_role', 'replica', true);
+               FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema()
+                   AND tablename NOT IN ('alembic_version', 'members', 'tenant_meta')
+               LOOP EXECUTE format('DELETE FROM %I', name); END LOOP; END $$"""
+        )
+
     async def work(self) -> None:
         """Run the jobs that are due, and those that they queue, until there are none."""
         due = """SELECT count(*) FROM jobs.procrastinate_jobs
