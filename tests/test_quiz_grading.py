@@ -13,6 +13,7 @@ from app.assessment import bodies
 from app.assessment.regrade import RegradeHandler
 from app.work.running import Runner
 from tests.enrolling import settle
+from tests.mailbox import text_of
 from tests.quizzing import GRADE, PROBLEM, SEE, START, School, choose, single, write
 from tests.world import Person, World
 
@@ -361,6 +362,18 @@ async def test_q11_a_notice_goes_out_only_where_the_kept_score_changed(school: S
     assert (event["before"], event["after"], event["quiz_title"]) == ("0", "50", "Prueba")
     await school.world.work()
     assert len(school.world.mailbox.to(ana.email)) == before + 1
+
+
+@pytest.mark.parametrize("visibility", ["NEVER", "AFTER_LAST_ATTEMPT"])
+async def test_q8_a_notice_of_a_regrade_tells_no_score_that_is_hidden(school: School, visibility: str) -> None:
+    quiz, question, [ana, _] = await wrong_key(school, visibility=visibility, attemptsAllowed=2)
+    await school.world.work()
+    await regrade(school, quiz, {question: "CURRENT_AND_PREVIOUS"})
+    [event] = await school.events("regraded")
+    assert (event["before"], event["after"], event["is_passed"]) == (None, None, None)
+    await school.world.work()
+    [mail] = school.world.mailbox.to(ana.email)
+    assert "%" not in text_of(mail)
 
 
 async def test_q11_regrades_and_submissions_at_once_lose_nothing(school: School) -> None:
