@@ -58,7 +58,9 @@ class CreateQuizInput:
     late_interval_seconds: int | None = strawberry.field(default=UNSET, description="60 or more; null: never costs.")
     late_percent: Decimal | None = strawberry.field(default=UNSET, description="0 to 100 for each interval.")
     late_floor_percent: Decimal | None = strawberry.field(default=UNSET, description="0 to 100; never below it.")
-    freeze_days: int | None = strawberry.field(default=UNSET, description="Days after closing; null: never final.")
+    freeze_days: int | None = strawberry.field(
+        default=UNSET, description="Days after the end of the course, or else of the quiz; null: never final."
+    )
     idempotency_key: str | None = strawberry.field(
         default=None, description="8 to 100 characters; repeating the request with it makes nothing twice."
     )
@@ -87,7 +89,9 @@ class UpdateQuizInput:
     late_interval_seconds: int | None = strawberry.field(default=UNSET, description="60 or more; null: never costs.")
     late_percent: Decimal | None = strawberry.field(default=UNSET, description="0 to 100 for each interval.")
     late_floor_percent: Decimal | None = strawberry.field(default=UNSET, description="0 to 100; never below it.")
-    freeze_days: int | None = strawberry.field(default=UNSET, description="Days after closing; null: never final.")
+    freeze_days: int | None = strawberry.field(
+        default=UNSET, description="Days after the end of the course, or else of the quiz; null: never final."
+    )
     expected_version: int | None = strawberry.field(default=None, description="Refuse if somebody changed it since.")
 
 

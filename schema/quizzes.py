@@ -287,7 +287,9 @@ class Quiz(Node):
             floor_percent=Decimal(self.row.late_floor_percent),
         )
 
-    @strawberry.field(description="Days after closing after which grades are final; null: never.")
+    @strawberry.field(
+        description="Days after the end of the course, or else of the quiz, until grades are final; null: never."
+    )
     def freeze_days(self) -> int | None:
         return self.row.freeze_days
 

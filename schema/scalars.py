@@ -15,6 +15,10 @@ from strawberry.types.scalar import ScalarDefinition
 
 RFC3339 = re.compile(r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})$")
 
+FIRST_YEAR, LAST_YEAR = 1000, 8999
+# Powers of ten: far more than anything needs, and far less than what the database cannot keep.
+LARGEST = 1000
+
 DateTime = NewType("DateTime", datetime)
 Decimal = NewType("Decimal", PythonDecimal)
 UUID = NewType("UUID", PythonUUID)
@@ -26,10 +30,12 @@ def show_time(value: datetime) -> str:
 
 
 def read_time(value: object) -> datetime:
-    """A moment with a time zone. Raises GraphQLError."""
+    """A moment with a time zone, in a year from which one can count on in either direction. Raises GraphQLError."""
     if isinstance(value, str) and RFC3339.match(value):
         try:
-            return datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z, Python does not
+            moment = datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z, Python does not
+            if FIRST_YEAR <= moment.year <= LAST_YEAR:
+                return moment
         except ValueError:
             pass
     raise GraphQLError("Write the time as in RFC 3339, like 2026-11-24T08:30:00Z.")
@@ -42,7 +48,7 @@ def read_decimal(value: object) -> PythonDecimal:
             number = PythonDecimal(value if len(str(value)) <= 20 else "NaN")
         except (InvalidOperation, ValueError):  # ValueError: Python writes no number of thousands of digits
             number = PythonDecimal("NaN")
-        if number.is_finite():
+        if number.is_finite() and abs(int(number.as_tuple().exponent)) <= LARGEST:
             return number
     raise GraphQLError('Write the number as a string, like "95.5".')
 

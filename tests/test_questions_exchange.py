@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from psycopg.types.json import Jsonb
 from sqlalchemy import text
 
+from app.assessment import exchange
+from app.assessment.gift import GiftProblem
 from app.assessment.importing import take_over
 from app.catalog import statements as catalog
 from app.db.ids import new_id
@@ -128,8 +132,23 @@ async def test_what_is_exported_comes_in_again_as_the_same_questions(acme: World
 
 async def test_too_many_questions_at_once_are_refused(acme: World) -> None:
     course = acme.id("crs", await acme.course())
-    answer = await bring(acme, course, "a {T}\n\n" * 2001)
+    answer = await bring(acme, course, "{\n\n" * 2001)
     assert answer["fields"] == [{"path": "input.text", "code": "TOO_MANY"}]
+
+
+async def test_no_more_questions_are_read_than_may_come_in(acme: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    read, course = 0, acme.id("crs", await acme.course())
+
+    def endless(_: str) -> Iterator[GiftProblem]:
+        nonlocal read
+        while True:
+            read += 1
+            yield GiftProblem(read, "", ())
+
+    monkeypatch.setattr(exchange, "read_gift", endless)
+    monkeypatch.setattr(exchange, "MOST", 3)
+    answer = await bring(acme, course, "a {T}")
+    assert (answer["fields"], read) == ([{"path": "input.text", "code": "TOO_MANY"}], 4)
 
 
 async def test_a_hundred_questions_come_in_with_a_few_statements(acme: World) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from app.assessment import bodies
 from app.viewer import Role
-from tests.quizzing import PROBLEM, START, School, choose, single, write
+from tests.quizzing import PROBLEM, QUIZ_READ, START, School, choose, single, write
 from tests.world import World
 
 
@@ -332,6 +332,16 @@ async def test_q7_submitting_again_gives_the_first_result_and_other_answers_are_
     assert (await school.read(attempt, ana))["score"] == "1"
 
 
+async def test_q7_an_answer_that_a_later_one_had_overtaken_refuses_no_repetition(school: School) -> None:
+    quiz = await school.quiz()
+    ana = await school.learner()
+    attempt = await school.start(quiz, ana)
+    await school.save(attempt, ana, choose(1, "a", 5))
+    first = await school.submit(attempt, ana, choose(1, "b", 4))
+    assert first["attempt"]["score"] == "1"
+    assert await school.submit(attempt, ana, choose(1, "b", 4)) == first
+
+
 async def test_q7_ten_submissions_at_once_are_one(school: School) -> None:
     quiz = await school.quiz()
     ana = await school.learner()
@@ -362,6 +372,17 @@ async def test_q14_pools_draw_distinct_questions_without_overlap_and_prefer_unse
         await school.submit(attempt, ana)
     assert [len(found) for found in rounds] == [3, 3]
     assert not rounds[0] & rounds[1]
+
+
+async def test_q14_a_pool_is_written_as_the_bank_keeps_its_tags_and_categories(school: School) -> None:
+    await school.question(tags=("óptica",), category="ondas/luz")
+    quiz = await school.quiz(slots=[{"tags": [" ÓPTICA "], "category": "/ondas/ luz/", "points": "1"}])
+    [slot] = (await school.world.ask(QUIZ_READ, as_=school.teacher, id=quiz))["quiz"]["slots"]
+    assert (slot["tags"], slot["category"]) == (["óptica"], "ondas/luz")
+    everything = await school.quiz(slots=[{"category": " ", "points": "1"}])
+    assert (await school.start(everything, await school.learner()))["possible"] == "1"
+    refused = await school.change("setQuizSlots", id=quiz, slots=[{"tags": ["x" * 41, ""], "points": "1"}])
+    assert [field["path"] for field in refused["fields"]] == ["input.slots.0.tags"]
 
 
 async def test_q14_a_pool_with_fewer_questions_than_it_draws_is_refused_at_publishing(school: School) -> None:
@@ -405,6 +426,19 @@ async def test_who_may_begin_is_decided_before_anything_is_written(school: Schoo
     other = await School.of(globex)
     foreign = await other.quiz()
     assert (await school.do(START, ana, quizId=foreign))["__typename"] == "NotFoundProblem"
+    assert await school.world.as_owner("SELECT count(*) FROM quiz_attempts") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "standing",
+    ["role = 'observer', observed_id = '{teacher}'", "expires_at = now() - interval '1 s'", "status = 'suspended'"],
+)
+async def test_who_may_not_learn_begins_nothing(school: School, standing: str) -> None:
+    quiz = await school.quiz()
+    ana = await school.learner()
+    change = standing.format(teacher=school.teacher.user_id)
+    await school.world.as_owner(f"UPDATE enrollments SET {change} WHERE user_id = '{ana.user_id}'")
+    assert (await school.do(START, ana, quizId=quiz))["code"] == "NOT_ENROLLED"
     assert await school.world.as_owner("SELECT count(*) FROM quiz_attempts") == [(0,)]
 
 

@@ -12,6 +12,8 @@ import pytest
 from app.assessment import bodies
 from app.assessment.regrade import RegradeHandler
 from app.work.running import Runner
+from tests.enrolling import settle
+from tests.mailbox import text_of
 from tests.quizzing import GRADE, PROBLEM, SEE, START, School, choose, single, write
 from tests.world import Person, World
 
@@ -152,6 +154,23 @@ async def test_q9_the_lesson_is_completed_by_submitting_and_by_the_score(school:
     assert len(await school.events("course_completed")) == 1
 
 
+async def test_q9_a_lesson_that_gets_a_quiz_later_learns_of_the_scores_there_are(school: School) -> None:
+    await school.world.as_owner("UPDATE lessons SET completion = 'min_score', min_score = 60")
+    quiz = await school.quiz()
+    ana, ben = await school.learner(), await school.learner()
+    await school.attempted(quiz, ana, 2, 2)
+    await school.attempted(quiz, ben, 1, 2)
+    lesson = school.world.id("lsn", school.lesson_id)
+    moved = await school.change("updateQuiz", id=quiz, lessonId=lesson)
+    assert moved["__typename"] == "QuizSuccess"
+    states = []
+    for who in (ana, ben):
+        progress = "query($id: ID!) { lesson(id: $id) { myProgress { state } } }"
+        states.append((await school.world.ask(progress, as_=who, id=lesson))["lesson"]["myProgress"]["state"])
+    assert states == ["COMPLETED", "STARTED"]
+    assert len(await school.events("course_completed")) == 1
+
+
 async def essay(school: School, **settings: Any) -> tuple[str, Person, dict[str, Any]]:
     """A quiz of a choice and an essay of ten points, a learner, and their submitted attempt."""
     asked = [await school.question(), await school.question(bodies.Essay(prompt="<p>Explica.</p>"))]
@@ -211,6 +230,16 @@ async def test_q10_what_a_grader_added_outlives_a_regrade(school: School) -> Non
     )))  # fmt: skip
     await regrade(school, quiz, {question: "CURRENT_ONLY"})
     assert (await school.read(attempt, ana))["score"] == "3.5"
+
+
+async def test_q10_what_a_grader_took_never_makes_an_answer_worth_less_than_nothing(school: School) -> None:
+    quiz, question, [_, ben] = await wrong_key(school)
+    [[attempt_id]] = await school.world.as_owner(f"SELECT id FROM quiz_attempts WHERE user_id = '{ben.user_id}'")
+    attempt = {"id": school.world.id("att", attempt_id)}
+    assert (await grade(school, attempt, 1, "0"))["attempt"]["score"] == "1"
+    await regrade(school, quiz, {question: "CURRENT_ONLY"}, mayLower=True)
+    regraded = await school.read(attempt, school.teacher)
+    assert (regraded["questions"][0]["result"]["points"], regraded["score"]) == ("0", "1")
 
 
 async def test_q10_grading_is_never_held_up_by_rules_about_attempts(school: School) -> None:
@@ -330,6 +359,18 @@ async def test_q11_a_notice_goes_out_only_where_the_kept_score_changed(school: S
     assert len(school.world.mailbox.to(ana.email)) == before + 1
 
 
+@pytest.mark.parametrize("visibility", ["NEVER", "AFTER_LAST_ATTEMPT"])
+async def test_q8_a_notice_of_a_regrade_tells_no_score_that_is_hidden(school: School, visibility: str) -> None:
+    quiz, question, [ana, _] = await wrong_key(school, visibility=visibility, attemptsAllowed=2)
+    await school.world.work()
+    await regrade(school, quiz, {question: "CURRENT_AND_PREVIOUS"})
+    [event] = await school.events("regraded")
+    assert (event["before"], event["after"], event["is_passed"]) == (None, None, None)
+    await school.world.work()
+    [mail] = school.world.mailbox.to(ana.email)
+    assert "%" not in text_of(mail)
+
+
 async def test_q11_regrades_and_submissions_at_once_lose_nothing(school: School) -> None:
     quiz, question, people = await wrong_key(school)
     open_ones = [(await school.start(quiz, person), person) for person in people]
@@ -378,6 +419,21 @@ async def test_q12_a_late_submission_loses_points_and_a_later_due_date_gives_the
     await school.change("updateQuiz", id=quiz, latePercent="5", keptScore="LATEST")
     assert (await school.read(late, ana))["score"] == "7.5"
     assert (await score(school, quiz, ana))["score"] == "7.5"
+
+
+async def test_q12_however_many_attempts_there_are_all_are_counted_anew(school: School) -> None:
+    quiz = await school.quiz()
+    ana = await school.learner()
+    await school.attempted(quiz, ana, 2, 2)
+    await school.world.as_owner(
+        f"""INSERT INTO quiz_attempts (id, quiz_id, course_id, user_id, attempt_no, locale, state, started_at,
+                                       finished_at, points, possible, score)
+            SELECT gen_random_uuid(), quiz_id, course_id, user_id, n, 'es', 'graded', now(), now(), 2, 2, 2
+            FROM quiz_attempts, generate_series(2, 1100) n WHERE user_id = '{ana.user_id}'"""
+    )
+    late = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    await school.change("updateQuiz", id=quiz, dueAt=late, lateIntervalSeconds=86_400, latePercent="50")
+    assert await school.world.as_owner("SELECT score::int, count(*) FROM quiz_attempts GROUP BY 1") == [(1, 1100)]
 
 
 async def override(school: School, quiz: str, who: Person, **given: Any) -> dict[str, Any]:
@@ -459,6 +515,41 @@ async def test_q18_final_grades_change_only_by_force_and_on_record(school: Schoo
     assert await school.world.as_owner("SELECT reason FROM audit_log WHERE action = 'attempt.grade'") == [
         ("an appeal was upheld",)
     ]
+
+
+async def ends(school: School, days_ago: int) -> None:
+    when = (datetime.now(UTC) - timedelta(days=days_ago)).isoformat()
+    settled = await settle(school.world, school.course, school.teacher, endsAt=when)
+    assert settled["__typename"] == "EnrollmentSettingsSuccess", settled
+
+
+async def test_q18_the_freeze_counts_from_the_end_of_the_course_where_it_has_one(school: School) -> None:
+    quiz, _, attempt = await essay(school, freezeDays=30)
+    assert (await grade(school, attempt, 2, "1"))["attempt"]["score"] == "2"
+    await ends(school, 29)
+    assert (await grade(school, attempt, 2, "2", expectedVersion=3))["attempt"]["score"] == "3"
+    await ends(school, 31)
+    assert (await grade(school, attempt, 2, "3", expectedVersion=4))["code"] == "GRADES_FROZEN"
+    # The quiz's own closing does not matter then.
+    await school.change("updateQuiz", id=quiz, closeAt=(datetime.now(UTC) + timedelta(days=1)).isoformat())
+    assert (await grade(school, attempt, 2, "3", expectedVersion=4))["code"] == "GRADES_FROZEN"
+
+
+async def test_q18_settings_do_not_count_final_grades_anew(school: School) -> None:
+    quiz = await school.quiz()
+    await school.attempted(quiz, await school.learner(), 1, 2)
+    long_ago = (datetime.now(UTC) - timedelta(days=31)).isoformat()
+    await school.change("updateQuiz", id=quiz, closeAt=long_ago, freezeDays=30)
+    late = {"dueAt": long_ago, "lateIntervalSeconds": 86_400, "latePercent": "10"}
+    for given in (late, {"keptScore": "LATEST"}, {"passPercent": "80"}, {**late, "freezeDays": None}):
+        assert (await school.change("updateQuiz", id=quiz, **given))["code"] == "GRADES_FROZEN"
+    assert await kept(school) == ["1.0"]
+    assert (await school.change("updateQuiz", id=quiz, title="Otra"))["__typename"] == "QuizSuccess"
+    assert await school.world.as_owner("SELECT count(*) FROM audit_log WHERE action = 'quiz.unfreeze'") == [(0,)]
+    assert (await school.change("updateQuiz", id=quiz, freezeDays=None))["__typename"] == "QuizSuccess"
+    assert await school.world.as_owner("SELECT count(*) FROM audit_log WHERE action = 'quiz.unfreeze'") == [(1,)]
+    assert (await school.change("updateQuiz", id=quiz, **late))["__typename"] == "QuizSuccess"
+    assert await kept(school) == ["0.0"]
 
 
 async def asked_of(school: School, quiz: str) -> list[str]:

@@ -111,10 +111,15 @@ class AnswerRow:
 
     @property
     def worth(self) -> Decimal | None:
-        """What the answer is worth: by the rules, and what a grader added or took, at most the question's points."""
+        """What the answer is worth: by the rules, and what a grader added or took, at most the question's points.
+
+        What a grader took off never makes it less than nothing, whatever the rules give now.
+        """
         if not self.is_graded:
             return None
-        return min((self.auto_points or Decimal(0)) + (self.manual_delta or Decimal(0)), self.points)
+        ruled = self.auto_points or Decimal(0)
+        least = min(ruled, Decimal(0))
+        return min(max(ruled + (self.manual_delta or Decimal(0)), least), self.points)
 
 
 @dataclass(slots=True, eq=False)

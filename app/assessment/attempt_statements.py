@@ -21,7 +21,6 @@ from sqlalchemy import (
     insert,
     literal_column,
     null,
-    or_,
     select,
     update,
 )
@@ -45,7 +44,7 @@ from app.catalog.tables import course_instructors
 from app.db.paging import Order, keyset
 from app.db.statements import Statement
 from app.identity.tables import members
-from app.learning.tables import enrollments
+from app.learning.tables import MAY_LEARN, enrollments
 from app.work.tables import job_items
 
 _ID = bindparam("id", type_=Uuid)
@@ -98,7 +97,7 @@ MAY_LEARN_FOR_UPDATE = Statement(
     .where(
         enrollments.c.course_id == bindparam("course_id", type_=Uuid),
         enrollments.c.user_id == _USER,
-        or_(enrollments.c.status == "active", enrollments.c.status == "completed"),
+        MAY_LEARN,
     )
     .with_for_update(),
     UUID,
@@ -369,9 +368,10 @@ CLOSED_OF_LEARNERS = Statement(
         quiz_attempts.c.user_id == any_(_IDS),
         IS_CLOSED,
         ~quiz_attempts.c.is_preview,
+        quiz_attempts.c.id > bindparam("after", type_=Uuid),
     )
     .order_by(quiz_attempts.c.id)
-    .limit(10_000)
+    .limit(1000)
     .with_for_update(of=quiz_attempts),
     AttemptRow,
 )
@@ -498,7 +498,9 @@ def marks(first_only: bool) -> Statement[MarkRow]:
         .limit(2000)
     )
     ids = (chosen.where(_IS_FIRST) if first_only else chosen).subquery("chosen")
-    worth = func.coalesce(attempt_answers.c.auto_points, 0) + func.coalesce(attempt_answers.c.manual_delta, 0)
+    ruled = func.coalesce(attempt_answers.c.auto_points, 0)
+    given = ruled + func.coalesce(attempt_answers.c.manual_delta, 0)
+    worth = func.greatest(given, func.least(ruled, 0))
     query = (
         select(
             attempt_answers.c.attempt_id,

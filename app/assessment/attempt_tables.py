@@ -79,7 +79,7 @@ quizzes = Table(
     Column("late_interval_seconds", Integer),
     Column("late_percent", PERCENT, nullable=False, server_default=text("0")),
     Column("late_floor_percent", PERCENT, nullable=False, server_default=text("0")),
-    # So many days after the quiz has closed, grades only change when somebody forces them.
+    # So many days after the course has ended, or else the quiz has closed, grades only change by force.
     Column("freeze_days", Integer),
     Column("published_at", DateTime(timezone=True)),
     Column("deleted_at", DateTime(timezone=True)),

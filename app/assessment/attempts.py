@@ -306,7 +306,9 @@ def judge(row: AnswerRow, answer: GivenAnswer) -> Judged:
 
 
 def is_other(row: AnswerRow, answer: GivenAnswer) -> bool:
-    """Whether an answer is another one than the one that counts."""
+    """Whether an answer is another one than the one that counts; an older one would not have counted anyway."""
+    if answer.revision < row.revision:
+        return False
     try:
         return bool(parsed(row, answer.raw) != row.answer)
     except InvalidValue:

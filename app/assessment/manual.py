@@ -62,7 +62,7 @@ class GradingService:
             attempt, quiz = await self._taught_locked(tx, attempt_id)
             if attempt.is_open or attempt.state == "abandoned":
                 raise Conflict("this attempt has not been submitted", code="ATTEMPT_OPEN")
-            check_freeze(quiz, attempt.now, reason)
+            await check_freeze(tx, quiz, attempt.now, reason)
             rows = await tx.all(sql.ANSWERS, ids=[attempt_id])
             row = next((row for row in rows if row.slot == slot), None)
             if row is None:
@@ -169,12 +169,18 @@ def clean_reason(check: Checks, reason: str | None) -> str | None:
     return None if reason is None else check("input.forceReason", line, reason, minimum=3, maximum=quiz_rules.REASON)
 
 
-def check_freeze(quiz: QuizRow, now: datetime, force_reason: str | None) -> None:
+async def check_freeze(tx: Tx, quiz: QuizRow, now: datetime, force_reason: str | None = None) -> None:
     """Q18: grades are frozen some days after the end. Raises Conflict unless somebody says why to change them."""
-    if quiz.freeze_days is None or quiz.close_at is None or force_reason is not None:
-        return
-    if now > quiz.close_at + timedelta(days=quiz.freeze_days):
+    if force_reason is None and await is_frozen(tx, quiz, now):
         raise Conflict("these grades are final; say why they have to change", code="GRADES_FROZEN")
+
+
+async def is_frozen(tx: Tx, quiz: QuizRow, now: datetime) -> bool:
+    """Whether grades are final: so many days after the course has ended or, where it has no end, the quiz has."""
+    if quiz.freeze_days is None:
+        return False
+    end = await tx.scalar(quiz_statements.COURSE_ENDS_AT, id=quiz.course_id) or quiz.close_at
+    return end is not None and now > end + timedelta(days=quiz.freeze_days)
 
 
 def _text(points: Decimal | None) -> str | None:

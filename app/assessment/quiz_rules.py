@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from app.assessment.body_rules import category as clean_category
 from app.assessment.deadlines import Overdue
 from app.assessment.kept import Kept
 from app.assessment.visibility import Visibility
 from app.catalog.rules import rich_text
+from app.catalog.rules import tags as clean_tags
 from app.identity.validators import Checks, line
 
 TITLE, INSTRUCTIONS, REASON = 200, 20_000, 500
@@ -82,7 +84,10 @@ def slot_rows(check: Checks, slots: Sequence[Mapping[str, Any]]) -> list[dict[st
     total, rows, named = 0, [], set()
     for index, slot in enumerate(slots[:SLOTS]):
         path = f"input.slots.{index}"
-        question_id, tags, category = slot["question_id"], list(slot["tags"]), slot["category"]
+        question_id = slot["question_id"]
+        # As the bank keeps them: what is written in another way would draw nothing.
+        tags = check(f"{path}.tags", clean_tags, slot["tags"])
+        category = check(f"{path}.category", clean_category, slot["category"] or "") or None
         in_range(check, f"{path}.points", slot["points"], 0, 1000)
         in_range(check, f"{path}.draws", slot["draws"], 1, QUESTIONS)
         if question_id is not None and (tags or category is not None or slot["draws"] != 1):
@@ -91,7 +96,7 @@ def slot_rows(check: Checks, slots: Sequence[Mapping[str, Any]]) -> list[dict[st
             check.note(f"{path}.questionId", "ORDER_DUPLICATE", "is in the list twice")
         named.add(question_id)
         total += slot["draws"]
-        rows.append({**slot, "tags": tags, "position": index + 1})
+        rows.append({**slot, "tags": tags, "category": category, "position": index + 1})
     if total > QUESTIONS:
         check.note("input.slots", "TOO_MANY", "may have at most {maximum} entries", maximum=QUESTIONS)
     return rows

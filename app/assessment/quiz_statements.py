@@ -39,6 +39,7 @@ from app.assessment.question_tables import questions
 from app.assessment.quiz_rows import Asked, Extent, OverrideRow, PlaceRow, QuizRow, ScoreRow, SlotRow
 from app.catalog.tables import course_instructors, courses
 from app.db.statements import Statement
+from app.learning.enrollment_tables import course_enrollment
 
 _ID = bindparam("id", type_=Uuid)
 _IDS = bindparam("ids", type_=ARRAY(Uuid))
@@ -116,6 +117,12 @@ COURSE_IS_OPEN = Statement(
         courses.c.id == _ID, courses.c.published_at.is_not(None), courses.c.deleted_at.is_(None)
     ),
     UUID,
+)
+COURSE_ENDS_AT = Statement(
+    select(course_enrollment.c.ends_at).where(
+        course_enrollment.c.course_id == _ID, course_enrollment.c.ends_at.is_not(None)
+    ),
+    datetime,
 )
 TEACHES = Statement(
     select(course_instructors.c.course_id).where(

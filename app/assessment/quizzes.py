@@ -9,13 +9,14 @@ from uuid import UUID
 from app.assessment import attempt_statements, quiz_rules
 from app.assessment import quiz_statements as sql
 from app.assessment.drawing import Pool, draw
+from app.assessment.manual import check_freeze, is_frozen
 from app.assessment.moving import move_deadlines
 from app.assessment.owning import own_course, own_quiz
 from app.assessment.quiz_rows import Asked, Extent, PlaceRow, QuizRow, ScoreRow, SlotRow
-from app.assessment.recounting import OF_KEEPING, OF_PENALTIES, recount
+from app.assessment.recounting import OF_KEEPING, OF_PENALTIES, recount, tell_lesson
 from app.catalog import statements as catalog
 from app.catalog.reading import scope_of
-from app.db import idempotency
+from app.db import audit, idempotency
 from app.db.database import Operation
 from app.db.ids import new_id
 from app.db.transaction import Tx
@@ -113,7 +114,7 @@ class QuizService:
     ) -> QuizRow:
         """Change the given fields. Attempts under way get their new deadline at once (Q1), submitted ones their score.
 
-        Raises: NotFound, Forbidden, Invalid, Conflict (VERSION_CONFLICT).
+        Raises: NotFound, Forbidden, Invalid, Conflict (VERSION_CONFLICT; GRADES_FROZEN: scores would change).
         """
         self.viewer.require(Action.EDIT_COURSES)
         async with self.db.write() as tx:
@@ -126,18 +127,31 @@ class QuizService:
             check.done()
             if fields["lesson_id"] != before.lesson_id:
                 await self._check_lesson(tx, before.course_id, fields["lesson_id"])
+            changed = {name for name in OF_SCORES if fields[name] != getattr(before, name)}
             await tx.execute(sql.UPDATE, id=quiz_id, **fields)
             quiz = await tx.one(sql.QUIZ, "quiz", id=quiz_id)
+            await self._check_freeze(tx, before, quiz, counts_anew=bool(changed))
             await move_deadlines(tx, quiz)
-            changed = {name for name in OF_SCORES if fields[name] != getattr(before, name)}
-            if changed:
+            has_moved = quiz.lesson_id not in (None, before.lesson_id)
+            if changed or has_moved:
                 learners = [row.user_id for row in await tx.all(attempt_statements.LEARNERS, quiz_id=quiz_id)]
-                await recount(tx, quiz, learners, everybody=bool(changed & set(OF_KEEPING)))
+                if has_moved:
+                    await tell_lesson(tx, quiz, learners)
+                if changed:
+                    await recount(tx, quiz, learners, everybody=bool(changed & set(OF_KEEPING)))
             return quiz
 
+    async def _check_freeze(self, tx: Tx, before: QuizRow, after: QuizRow, *, counts_anew: bool) -> None:
+        """Q18: settings change no final grades; and who makes final grades changeable again is on record."""
+        now = await tx.one(sql.CLOCK)
+        if counts_anew:
+            await check_freeze(tx, before, now)
+        if await is_frozen(tx, before, now) and not await is_frozen(tx, after, now):
+            await audit.record(tx, self.viewer.user_id, "quiz.unfreeze", kind="quiz", id=before.id)
+
     async def _lock_learners(self, tx: Tx, quiz_id: UUID, given: Mapping[str, Any]) -> None:
-        """What changes everybody's kept score locks their enrolments, before the quiz and after the course."""
-        if not any(name in given for name in OF_SCORES):
+        """What changes everybody's score or progress locks their enrolments, before the quiz and after the course."""
+        if not any(name in given for name in (*OF_SCORES, "lesson_id")):
             return
         course_id = await tx.one(sql.COURSE_OF_QUIZ, "quiz", id=quiz_id)
         await own_course(tx, self.viewer, course_id)

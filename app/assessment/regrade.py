@@ -17,6 +17,7 @@ from app.assessment.manual import check_freeze, clean_reason, settle_attempt
 from app.assessment.marking import locale_of, mark_params, worth
 from app.assessment.owning import own_quiz
 from app.assessment.quiz_rows import PlaceRow, QuizRow, ScoreRow
+from app.assessment.recounting import closed_attempts
 from app.assessment.regrading import Mode, Regrade, changes
 from app.assessment.scoring import keep_score, result_of
 from app.db import audit
@@ -66,7 +67,7 @@ class RegradeService:
         async with self.db.write() as tx:
             quiz = await own_quiz(tx, self.viewer, quiz_id)
             if not is_dry_run:
-                check_freeze(quiz, await tx.one(quiz_statements.CLOCK), reason)
+                await check_freeze(tx, quiz, await tx.one(quiz_statements.CLOCK), reason)
             known = {row.id for row in await tx.all(sql.CURRENT_BODIES, ids=list(modes))}
             if known != set(modes):
                 raise NotFound("question")
@@ -122,7 +123,7 @@ class RegradeHandler:
         await lock_learners(tx, quiz.course_id, list(user_ids.values()))
         attempts: dict[UUID, list[AttemptRow]] = defaultdict(list)
         answers: dict[UUID, list[AnswerRow]] = defaultdict(list)
-        locked = await tx.all(sql.CLOSED_OF_LEARNERS, quiz_id=quiz_id, ids=list(user_ids.values()))
+        locked = await closed_attempts(tx, quiz_id, list(user_ids.values()))
         for attempt in locked:
             attempts[attempt.user_id].append(attempt)
         for start in range(0, len(locked), 100):

@@ -13,6 +13,7 @@ from app.assessment.attempt_rows import Submitted
 from app.assessment.kept import Kept, Scored, keep
 from app.assessment.quiz_rows import QuizRow, ScoreRow
 from app.assessment.reporting import tell_score
+from app.assessment.visibility import Standing, Visibility, score_is_shown
 from app.db.outbox import publish
 from app.db.transaction import Tx
 
@@ -75,7 +76,15 @@ async def _publish(tx: Tx, quiz: QuizRow, before: ScoreRow | None, after: ScoreR
     }
     await publish(tx, CHANGED, payload)
     if cause == "regrade":
-        await publish(tx, REGRADED, payload)
+        hidden = {} if await _is_shown(tx, quiz, after.user_id) else dict.fromkeys(("before", "after", "is_passed"))
+        await publish(tx, REGRADED, payload | hidden)
+
+
+async def _is_shown(tx: Tx, quiz: QuizRow, user_id: UUID) -> bool:
+    """Whether the learner may see the score now (Q8): what is mailed to them must not say more."""
+    [place] = await tx.all(quiz_statements.PLACES, ids=[quiz.id], user_id=user_id)
+    left, has_open = place.attempts_left(quiz.attempts_allowed), place.open_attempt_id is not None
+    return score_is_shown(Visibility(quiz.visibility), Standing(place.now, place.close_at, left, has_open))
 
 
 def _text(percent: Decimal | None) -> str | None:

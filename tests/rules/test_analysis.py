@@ -8,10 +8,11 @@ from math import isfinite
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.assessment.analysis import Analysis, analyse, cell, to_csv
+from tests.rules.trying import tried
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 QUIZ = {
@@ -84,7 +85,7 @@ def test_q15_a_question_that_works_against_the_total_has_no_effective_weight() -
     assert found.items[0].discrimination_index < 0
 
 
-@settings(max_examples=150, deadline=None)
+@tried(60)
 @given(st.integers(1, 4).flatmap(lambda n: st.lists(st.lists(st.decimals(0, 1, places=2), min_size=n, max_size=n))))
 def test_q15_indices_stay_within_their_bounds(rows: list[list[Decimal]]) -> None:
     width = len(rows[0]) if rows else 1

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.assessment import answers, bodies, body_rules
@@ -17,6 +17,7 @@ from app.assessment.gift import GiftProblem, GiftQuestion, read_gift
 from app.assessment.gift_export import Exported, write_gift
 from app.assessment.grading import grade
 from app.identity.validators import line
+from tests.rules.trying import tried
 
 HALF = Decimal("0.5")
 
@@ -283,7 +284,7 @@ def _bare(value: Any) -> Any:
     return [_bare(item) for item in value] if isinstance(value, tuple) else value
 
 
-@settings(max_examples=150, deadline=None)
+@tried(40)
 @given(st.lists(st.tuples(EXPRESSIBLE, LINE, st.sampled_from(["", "a", "a/b c"])), min_size=1, max_size=4))
 def test_what_is_written_comes_in_again_as_the_same(questions: list[tuple[bodies.Body, str, str]]) -> None:
     text, lost = write_gift(Exported(title, path, ("t",), Decimal(1), body) for body, title, path in questions)
@@ -298,7 +299,7 @@ def test_what_is_written_comes_in_again_as_the_same(questions: list[tuple[bodies
     ]
 
 
-@settings(max_examples=200, deadline=None)
+@tried(80)
 @given(st.text(st.sampled_from(list("ab ~=#{}:\\\n%[]$/->.T*1")), max_size=80))
 def test_no_text_breaks_the_reader(text: str) -> None:
     for item in read_gift(text):

@@ -22,6 +22,7 @@ from app.assessment.gradebook_rules import (
     grade,
     total,
 )
+from tests.rules.trying import tried
 
 D = Decimal
 
@@ -190,6 +191,7 @@ def books(draw: st.DrawFn, extra: bool = True) -> tuple[list[Item], list[Categor
 Book = tuple[list[Item], list[Category], dict[UUID, Mark], bool]
 
 
+@tried(40)
 @given(books(extra=False))
 def test_a_total_is_between_0_and_100_without_extra_credit(book: Book) -> None:
     items, categories, given_, zero = book
@@ -198,6 +200,7 @@ def test_a_total_is_between_0_and_100_without_extra_credit(book: Book) -> None:
         assert percent is None or 0 <= percent <= 100
 
 
+@tried(40)
 @given(books())
 def test_a_total_is_never_below_0_and_a_cell_never_above_100(book: Book) -> None:
     items, categories, given_, zero = book
@@ -206,6 +209,7 @@ def test_a_total_is_never_below_0_and_a_cell_never_above_100(book: Book) -> None
     assert all(cell.percent is None or 0 <= cell.percent <= 100 for cell in found.cells.values())
 
 
+@tried(40)
 @given(books(), st.randoms(use_true_random=False))
 def test_the_order_makes_no_difference(book: Book, random: object) -> None:
     items, categories, given_, zero = book
@@ -218,6 +222,7 @@ def test_the_order_makes_no_difference(book: Book, random: object) -> None:
     )
 
 
+@tried(40)
 @given(books(), st.data())
 def test_excusing_an_item_changes_no_other_mark_and_is_as_if_it_were_not_there(book: Book, data: st.DataObject) -> None:
     items, categories, given_, zero = book
@@ -235,6 +240,7 @@ def test_excusing_an_item_changes_no_other_mark_and_is_as_if_it_were_not_there(b
     assert (after.percent, after.means, after.reached) == (without.percent, without.means, without.reached)
 
 
+@tried(40)
 @given(books())
 def test_dropping_the_lowest_never_lowers(book: Book) -> None:
     items, categories, given_, zero = book

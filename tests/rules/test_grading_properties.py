@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.assessment import answers, bodies
@@ -15,6 +15,7 @@ from app.assessment.bodies import Accepted, AcceptedNumber, Choice, Gap, Item, M
 from app.assessment.grading import folded, grade
 from app.i18n import Locale
 from app.identity.validators import InvalidValue
+from tests.rules.trying import tried
 
 SHARES = st.integers(-100, 100).map(lambda n: Decimal(n) / 100)
 MARKINGS = st.builds(
@@ -139,7 +140,7 @@ def permuted(draw: st.DrawFn, body: bodies.Body) -> bodies.Body:
             return body
 
 
-@settings(max_examples=250, deadline=None)
+@tried(80)
 @given(st.data(), POINTS, LOCALES)
 def test_q13_no_answer_gets_more_than_the_points_or_less_than_the_floor(
     data: st.DataObject, points: Decimal, locale: Locale
@@ -156,7 +157,7 @@ def test_q13_no_answer_gets_more_than_the_points_or_less_than_the_floor(
     assert grade(stored, answer, points, locale=locale) == found
 
 
-@settings(max_examples=120, deadline=None)
+@tried(50)
 @given(st.data(), POINTS)
 def test_q13_the_order_in_which_things_are_written_changes_no_grade(data: st.DataObject, points: Decimal) -> None:
     body = data.draw(BODIES)
@@ -165,14 +166,14 @@ def test_q13_the_order_in_which_things_are_written_changes_no_grade(data: st.Dat
     assert grade(other, answer, points).points == grade(body, answer, points).points
 
 
-@settings(max_examples=100, deadline=None)
+@tried(50)
 @given(st.text(max_size=30), st.booleans(), st.booleans())
 def test_q13_folding_twice_changes_nothing(text: str, cases: bool, accents: bool) -> None:
     once = folded(text, is_case_sensitive=cases, ignores_accents=accents)
     assert folded(once, is_case_sensitive=cases, ignores_accents=accents) == once
 
 
-@settings(max_examples=100, deadline=None)
+@tried(50)
 @given(
     st.data(),
     st.recursive(
@@ -196,7 +197,7 @@ def test_whatever_a_client_sends_is_an_answer_or_refused_with_a_reason(data: st.
         grade(body, answers.parse(body, raw), Decimal(1))
 
 
-@settings(max_examples=100, deadline=None)
+@tried(50)
 @given(BODIES, st.text(max_size=8))
 def test_what_is_shown_names_everything_once_in_the_learners_order(body: bodies.Body, seed: str) -> None:
     order = bodies.shuffled(body, seed)
