@@ -402,3 +402,16 @@ async def test_a_page_of_certificates_is_read_with_few_statements(acme: World) -
     assert len({node["user"]["fullName"] for node in data["certificates"]["nodes"]}) == 3
     assert statements.touching("certificates") == 1
     assert statements.in_tenant() <= 4
+
+
+async def test_the_certificates_of_many_courses_are_allowed_in_one_statement(acme: World) -> None:
+    learner, statements = await acme.person(), []
+    for title in ("A", "B", "C"):
+        course_id = await acme.course(title)
+        made = await certified(acme, course_id, learner)
+        await acme.ask(REISSUE, as_=Role.INSTRUCTOR, input={"id": made["id"], "reason": "change of name"})
+        with acme.counting() as counted:
+            data = await acme.ask("{ certificates { nodes { code successor { code } } } }", as_=Role.INSTRUCTOR)
+        statements.append(counted.in_tenant())
+    assert sum(node["successor"] is not None for node in data["certificates"]["nodes"]) == 3
+    assert len(set(statements)) == 1, statements

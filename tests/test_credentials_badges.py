@@ -212,3 +212,8 @@ async def test_the_issuers_addresses_of_a_tenant_that_is_not_there_answer_404(ac
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (404, "TENANT_NOT_FOUND")
     profile = (await acme.http.get(f"/issuers/{acme.tenant.id}")).json()
     assert (profile["id"], profile["name"]) == (f"did:web:learn.test:issuers:{acme.tenant.id}", acme.tenant.name)
+
+
+@pytest.mark.parametrize("number", ["70368744177664", "9" * 30])
+async def test_k8_there_is_no_status_list_beyond_all_certificates(acme: World, number: str) -> None:
+    assert (await acme.http.get(f"/issuers/{acme.tenant.id}/status/{number}")).status_code == 404

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import textwrap
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.credentials import pdf
+from app.main import Application
 from app.viewer import Role
 from tests.certified import (
     EXCEPT,
@@ -44,71 +48,85 @@ PLACES = {
     "put": "from app.outside.storage import LocalStorage as module; name = 'put'",
     "recorded": "from app.credentials.drawing import Drawing as module; name = '_draw'",
 }
+# Imports once, then forks a worker for every line "place|tenant" that it reads, and says who was killed in the middle.
 SCRIPT = """
-    import asyncio, inspect, time
+    import asyncio, inspect, os, signal, sys, time
     from pathlib import Path
     from app.platform import Platform
     from app.worker import Worker
     from tests.conftest import settings_for
 
-    {place}
-    before = getattr(module, name)
+    def wait_in(module, name):
+        before = getattr(module, name)
 
-    def stop():
-        print("in the middle", flush=True)
-        time.sleep(60)
+        def stop():
+            print("in the middle", os.getpid(), flush=True)
+            time.sleep(60)
 
-    async def slow(*args, **named):
-        result = await before(*args, **named)
-        stop()
-        return result
+        async def slow(*args, **named):
+            result = await before(*args, **named)
+            stop()
+            return result
 
-    def slow_at_once(*args, **named):
-        result = before(*args, **named)
-        stop()
-        return result
+        def slow_at_once(*args, **named):
+            result = before(*args, **named)
+            stop()
+            return result
 
-    setattr(module, name, slow if inspect.iscoroutinefunction(before) else slow_at_once)
+        setattr(module, name, slow if inspect.iscoroutinefunction(before) else slow_at_once)
 
-    async def main():
+    async def main(tenant):
         platform = Platform(settings_for(data_dir=Path({folder!r})), {dsn!r})
         worker = Worker(platform)
         await platform.open()
         await worker.open()
-        await worker.relay_tenant(tenant_id={tenant!r})
+        await worker.relay_tenant(tenant_id=tenant)
 
-    asyncio.run(main())
+    for line in sys.stdin:
+        place, tenant = line.strip().split("|")
+        child = os.fork()
+        if not child:
+            exec(place)
+            wait_in(module, name)
+            asyncio.run(main(tenant))
+            os._exit(0)
+        print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
+Nursery = asyncio.subprocess.Process
 
 
-async def killed(world: World, place: str) -> None:
+@pytest.fixture(scope="module")
+async def nursery(application: Application) -> AsyncIterator[Nursery]:
+    """A process that makes workers to be killed."""
+    platform = application.platform
+    script = SCRIPT.format(folder=str(platform.settings.data_dir), dsn=platform.config.owner_dsn)
+    pipe = asyncio.subprocess.PIPE
+    made = await asyncio.create_subprocess_exec(sys.executable, "-c", textwrap.dedent(script), stdin=pipe, stdout=pipe)
+    yield made
+    made.kill()
+    await made.wait()
+
+
+async def killed(world: World, nursery: Nursery, place: str) -> None:
     """A worker of its own relays the tenant's events and is killed at that place."""
-    script = SCRIPT.format(
-        place=PLACES[place],
-        folder=str(world.platform.settings.data_dir),
-        dsn=world.platform.config.owner_dsn,
-        tenant=str(world.tenant.id),
-    )
-    worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", textwrap.dedent(script), stdout=asyncio.subprocess.PIPE
-    )
-    assert worker.stdout is not None
-    try:
-        assert await asyncio.wait_for(worker.stdout.readline(), 30) == b"in the middle\n"
-    finally:
-        worker.kill()
-        await worker.wait()
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
+    nursery.stdin.write(f"{PLACES[place]}|{world.tenant.id}\n".encode())
+    said = (await asyncio.wait_for(nursery.stdout.readline(), 30)).decode().split()
+    assert said[:3] == ["in", "the", "middle"]
+    os.kill(int(said[3]), signal.SIGKILL)
+    assert await asyncio.wait_for(nursery.stdout.readline(), 30) == b"ended -9\n"
 
 
 @pytest.mark.parametrize("place", PLACES)
 async def test_k1_a_worker_that_is_killed_while_issuing_leaves_one_certificate_one_mail_and_its_document(
-    acme: World, place: str
+    acme: World, nursery: Nursery, place: str
 ) -> None:
     learner = await acme.person()
     await complete(acme, await acme.course("Historia"), learner)
     if place == "told":  # the mails of before are not what this is about
         await acme.as_owner("UPDATE outbox SET relayed_at = now() WHERE kind = 'enrolled'")
-    await killed(acme, place)
+    await killed(acme, nursery, place)
     await acme.application.worker.sweep(0)
     await acme.work()
     [node] = (await acme.ask(MINE, as_=learner))["myCertificates"]["nodes"]

@@ -208,3 +208,32 @@ async def test_an_event_that_cannot_be_acted_on_holds_up_no_other(acme: World) -
     await acme.application.worker.relay_tenant(tenant_id=str(acme.tenant.id))
     left = await acme.as_owner("SELECT kind, attempts, last_error FROM outbox WHERE relayed_at IS NULL")
     assert left == [("job_queued", 1, "KeyError: 'job_id'")]
+
+
+async def test_two_workers_that_meet_the_same_bad_item_give_up_no_other(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_id = await make(acme, [NewItem("broken", {"bad": True}), *items(3)])
+    runner, first = Runner(acme.platform.database, [Stamping()]), Runner._give_up
+
+    async def both(*args: Any) -> None:
+        await first(*args)
+        await first(*args)
+
+    monkeypatch.setattr(Runner, "_give_up", both)
+    await runner.run(acme.tenant.handle, job_id)
+    assert await stamped(acme) == ["item 000", "item 001", "item 002"]
+    assert [node["number"] for node in (await shown(acme, job_id))["failures"]["nodes"]] == [1]
+
+
+async def test_a_job_whose_figures_cannot_be_made_ends_without_them(acme: World) -> None:
+    class Uncounted(Stamping):
+        async def finish(self, tx: Tx, job: Job) -> Mapping[str, int] | None:
+            raise ZeroDivisionError
+
+    job_id = await make(acme, items(5))
+    runner = Runner(acme.platform.database, [Uncounted()])
+    await asyncio.wait_for(runner.run(acme.tenant.handle, job_id), 10)
+    job = await shown(acme, job_id)
+    assert (job["state"], job["doneCount"], job["figures"]) == ("DONE", 5, [])
+    assert len(await stamped(acme)) == 5

@@ -13,7 +13,7 @@ from uuid import UUID
 import nh3
 from psycopg.types.json import Jsonb
 
-from app.assessment.course_scores import course_score
+from app.assessment.course_scores import course_score, is_partly_hidden
 from app.credentials import rules
 from app.credentials import statements as sql
 from app.credentials.codes import new_code
@@ -43,6 +43,8 @@ class Objection:
     @property
     def sentence(self) -> str:
         """For the learner, in English."""
+        if self.reason is rules.Reason.SCORE_TOO_LOW and not self.params:
+            return rules.TOO_LOW_UNSAID
         return rules.SENTENCES[self.reason]
 
 
@@ -81,6 +83,15 @@ def _case(row: CaseRow, template: TemplateRow, score: Decimal | None, *, is_revo
     )
 
 
+async def told_to(tx: Tx, found: Sequence[Objection], row: CaseRow, reader_id: UUID | None) -> list[Objection]:
+    """What may be said to somebody: to learners not the score of a quiz whose results are still to come (Q8)."""
+    if reader_id != row.user_id or not any(each.reason is rules.Reason.SCORE_TOO_LOW for each in found):
+        return list(found)
+    if not await is_partly_hidden(tx, row.course_id, row.user_id):
+        return list(found)
+    return [replace(each, params={}) if each.reason is rules.Reason.SCORE_TOO_LOW else each for each in found]
+
+
 async def locked(tx: Tx, enrollment_id: UUID) -> CaseRow:
     """The case of an enrolment that nobody else acts on until this transaction ends. Raises: NotFound."""
     await tx.one(sql.LOCK, "enrollment", enrollment_id=enrollment_id)
@@ -107,7 +118,7 @@ async def issue(tx: Tx, house: House, enrollment_id: UUID, *, by: UUID | None) -
     score = await course_score(tx, case.course_id, case.user_id)
     found = objections(case, template, score, is_revoked=present is not None)
     if found:
-        raise Ineligible(found)
+        raise Ineligible(await told_to(tx, found, case, by))
     valid_until = rules.months_later(case.now, template.validity_months) if template.validity_months else None
     facts = _facts(house, case, template, score, valid_until)
     return await _add(tx, case, facts, cycle=case.cycle, grace_days=template.grace_days, by=by), True
@@ -230,18 +241,25 @@ async def reissue(tx: Tx, house: House, row: CertificateRow, reason: str, *, by:
     await tx.execute(sql.SUPERSEDE, id=row.id)
     made = await _add(tx, case, facts, cycle=row.cycle, grace_days=row.grace_days, by=by)
     await tx.execute(sql.LINK_SUCCESSOR, id=row.id, successor=made.id)
+    if row.flagged_at is not None:
+        await tx.execute(sql.FLAG, id=made.id, at=row.flagged_at)
+        made = replace(made, flagged_at=row.flagged_at)
     changes = {"successor": str(made.id)}
     await audit.record(tx, by, "certificate.reissue", kind="certificate", id=row.id, reason=reason, changes=changes)
     return made
 
 
-async def score_changed(tx: Tx, enrollment_id: UUID) -> None:
+async def score_changed(tx: Tx, house: House, enrollment_id: UUID) -> None:
     """K4: the course's score may be another; do what the certificate's own template says of a fall.
 
-    Raises: NotFound (enrollment).
+    Who completed the course before the score was enough gets the certificate when it is.
+
+    Raises: NotFound (enrollment), Ineligible.
     """
     case = await locked(tx, enrollment_id)
     row = await tx.one_or_none(sql.LIVE, enrollment_id=enrollment_id, cycle=case.cycle)
+    if row is None and case.completed_at is not None:
+        await issue(tx, house, enrollment_id, by=None)
     if row is None or row.state != rules.State.ISSUED:
         return
     version = row.facts["template_version"]

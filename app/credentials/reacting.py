@@ -25,6 +25,6 @@ async def certify(tx: Tx, house: House, event: Event) -> None:
                 await issue(tx, house, UUID(event.payload["enrollment_id"]), by=None)
             case scoring.CHANGED | gradebook_grading.CHANGED:
                 key = {name: UUID(event.payload[name]) for name in ("course_id", "user_id")}
-                await score_changed(tx, await tx.one(sql.ENROLLMENT_OF, "enrollment", **key))
+                await score_changed(tx, house, await tx.one(sql.ENROLLMENT_OF, "enrollment", **key))
     except (Ineligible, NotFound) as refusal:  # nothing was written before it was raised
         log.info("no certificate follows from an event", event_id=str(event.id), code=refusal.code)

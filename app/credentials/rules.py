@@ -58,6 +58,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.SCORE_TOO_LOW: message("the score is {score} and the certificate needs {minimum}"),
     Reason.REVOKED: message("the certificate was revoked; an instructor has to reinstate it"),
 }
+TOO_LOW_UNSAID = message("the score is lower than the certificate needs")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from app.assessment.course_scores import course_score
 from app.credentials import statements as sql
 from app.credentials.bulk import ISSUE_MANY, REVOKE_MANY, as_payload
 from app.credentials.house import House
-from app.credentials.issuing import Objection, issue, objections, reinstate, reissue, revoke, template_of
+from app.credentials.issuing import Objection, issue, objections, reinstate, reissue, revoke, template_of, told_to
 from app.credentials.rows import CertificateRow, ExceptionRow, TemplateRow
 from app.credentials.rules import Reason
 from app.credentials.templates import checked
@@ -20,7 +20,6 @@ from app.db.paging import Page, PageRequest, key_params, page_of
 from app.db.transaction import Tx
 from app.errors import Conflict, Forbidden, NotFound
 from app.identity.validators import Checks, text
-from app.learning.enrollment_statements import TEACHES
 from app.outside.storage import Storage
 from app.viewer import Action, Viewer
 from app.work.rows import NewItem
@@ -46,8 +45,7 @@ class CertificateService:
         own = self.viewer.require(Action.READ_SELF)
         async with self.db.read() as tx:
             rows = await tx.all(sql.BY_ID, ids=ids)
-            foreign = {row.course_id for row in rows if row.user_id != own}
-            mine = {course_id for course_id in foreign if await self._runs(tx, course_id)}
+            mine = await self._run_of(tx, {row.course_id for row in rows if row.user_id != own})
         return [row for row in rows if row.user_id == own or row.course_id in mine]
 
     async def my_certificates(self, page: PageRequest) -> Page[CertificateRow]:
@@ -109,7 +107,8 @@ class CertificateService:
             key = {"enrollment_id": case.enrollment_id, "cycle": case.cycle}
             is_revoked = await tx.scalar(sql.REVOKED, **key) is not None
             score = await course_score(tx, course_id, case.user_id)
-            return objections(case, await template_of(tx, course_id), score, is_revoked=is_revoked)
+            found = objections(case, await template_of(tx, course_id), score, is_revoked=is_revoked)
+            return await told_to(tx, found, case, own)
 
     # --- one certificate
 
@@ -200,8 +199,8 @@ class CertificateService:
         check.done()
         async with self.db.write() as tx:
             found = {row.id: row for row in await tx.all(sql.BY_ID, ids=list(ids))}
-            runs = [await self._runs(tx, course_id) for course_id in {row.course_id for row in found.values()}]
-            if len(found) != len(set(ids)) or not all(runs):
+            courses = {row.course_id for row in found.values()}
+            if len(found) != len(set(ids)) or await self._run_of(tx, courses) != courses:
                 raise NotFound("certificate")
             items = [
                 NewItem(found[key].facts["learner_name"], {"certificate_id": str(key)}) for key in dict.fromkeys(ids)
@@ -278,11 +277,15 @@ class CertificateService:
     # --- who runs a course
 
     async def _runs(self, tx: Tx, course_id: UUID) -> bool:
-        if not self.viewer.may(Action.MANAGE_CERTIFICATES):
-            return False
+        return bool(await self._run_of(tx, {course_id}))
+
+    async def _run_of(self, tx: Tx, course_ids: set[UUID]) -> set[UUID]:
+        """Those of these courses whose certificates the viewer decides about."""
+        if not course_ids or not self.viewer.may(Action.MANAGE_CERTIFICATES):
+            return set()
         if self.viewer.may(Action.EDIT_ANY_COURSE):
-            return True
-        return await tx.scalar(TEACHES, course_id=course_id, teacher_id=self.viewer.user_id) is not None
+            return course_ids
+        return set(await tx.all(sql.TAUGHT, ids=list(course_ids), user_id=self.viewer.user_id))
 
     async def _require_run(self, tx: Tx, course_id: UUID) -> None:
         self.viewer.require(Action.MANAGE_CERTIFICATES)

@@ -106,6 +106,13 @@ ENROLLMENT_OF = Statement(
     select(enrollments.c.id).where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER), UUID
 )
 EXISTING_COURSE = Statement(select(courses.c.id).where(courses.c.id == _COURSE), UUID)
+# Which of these courses somebody teaches.
+TAUGHT = Statement(
+    select(course_instructors.c.course_id).where(
+        course_instructors.c.course_id == any_(_IDS), course_instructors.c.user_id == _USER
+    ),
+    UUID,
+)
 EXISTING_MEMBER = Statement(select(members.c.user_id).where(members.c.user_id == _USER), UUID)
 
 # --- templates

@@ -45,6 +45,7 @@ HEADERS = {
     "Cache-Control": "no-store",
     "Vary": "Accept-Language",
 }
+MOST_LISTS = 10_000  # of 131,072 certificates each
 HEADLINES = {
     "valid": message("This certificate is valid"),
     "grace": message("This certificate has ended and can still be renewed"),
@@ -113,7 +114,10 @@ def credential_routes(desk: Desk, reception: Reception) -> list[Route]:
         return _jwt(signed)
 
     async def status_list(request: Request, tenant: Tenant, _: Asker) -> Response:
-        return _jwt(await desk.status_list(tenant, request.path_params["number"]))
+        number = request.path_params["number"]
+        if number >= MOST_LISTS:
+            raise HTTPException(404)
+        return _jwt(await desk.status_list(tenant, number))
 
     def of_issuer(answer: Callable[[Request, Tenant, Asker], Any]) -> Callable[[Request], Any]:
         async def found(request: Request) -> Response:

@@ -40,48 +40,55 @@ class Runner:
         """
         one_by_one = 0
         while True:
+            taken: list[Item] = []
             try:
-                more = await self._chunk(tenant, job_id, limit=1 if one_by_one else None)
+                more = await self._chunk(tenant, job_id, taken, limit=1 if one_by_one else None)
             except Exception as error:
                 if is_passing(error):
                     raise
-                if one_by_one:
-                    await self._give_up(tenant, job_id, error)
+                if not taken:
+                    await self._end_without_figures(tenant, job_id, error)
+                elif one_by_one:
+                    await self._give_up(tenant, job_id, taken[0].number, error)
                     one_by_one -= 1
                 else:
                     # One item of the chunk is the cause; the others must not suffer.
-                    one_by_one = await self._size(tenant, job_id)
+                    one_by_one = len(taken)
                 continue
             one_by_one = max(0, one_by_one - 1)
             if not more:
                 return
 
-    async def _chunk(self, tenant: TenantHandle, job_id: UUID, limit: int | None) -> bool:
+    async def _chunk(self, tenant: TenantHandle, job_id: UUID, taken: list[Item], limit: int | None) -> bool:
+        """Do some items, which are noted in ``taken`` first, or end the job; whether there may be more."""
         async with self._database.tenant(tenant) as tx:
             job = await tx.one_or_none(sql.TAKE, id=job_id)
             handler = None if job is None else self._handlers.get(job.kind)
             if job is None or handler is None:
                 return False
-            items = await tx.all(sql.PENDING, id=job_id, limit=limit or handler.chunk)
-            if not items:
+            taken += await tx.all(sql.PENDING, id=job_id, limit=limit or handler.chunk)
+            if not taken:
                 figures = await handler.finish(tx, job)
                 await tx.execute(sql.FINISH, id=job_id, figures=Jsonb(dict(figures or {})))
                 return False
-            await settle(tx, job, await handler.run(tx, job, items), items)
+            await settle(tx, job, await handler.run(tx, job, taken), taken)
             return True
 
-    async def _size(self, tenant: TenantHandle, job_id: UUID) -> int:
-        async with self._database.tenant(tenant, read_only=True) as tx:
-            [job] = await tx.all(sql.BY_ID, ids=[job_id])
-        return self._handlers[job.kind].chunk
+    async def _end_without_figures(self, tenant: TenantHandle, job_id: UUID, error: Exception) -> None:
+        """Everything is done and only its sum cannot be made: trying for ever would help nobody."""
+        log.error("the figures of a job cannot be made", job_id=str(job_id), exc_info=error)
+        async with self._database.tenant(tenant) as tx:
+            job = await tx.one_or_none(sql.TAKE, id=job_id)
+            if job is not None and not await tx.all(sql.PENDING, id=job_id, limit=1):
+                await tx.execute(sql.FINISH, id=job_id, figures=Jsonb({}))
 
-    async def _give_up(self, tenant: TenantHandle, job_id: UUID, error: Exception) -> None:
+    async def _give_up(self, tenant: TenantHandle, job_id: UUID, number: int, error: Exception) -> None:
+        """Settle an item as failed, unless another worker has settled it meanwhile."""
         async with self._database.tenant(tenant) as tx:
             job = await tx.one_or_none(sql.TAKE, id=job_id)
             items = await tx.all(sql.PENDING, id=job_id, limit=1)
-            if job is None or not items:
+            if job is None or not items or items[0].number != number:
                 return
-            number = items[0].number
             if isinstance(error, Refusal):
                 outcome = Settled(number, "failed", error.code, error.message, error.params)
             else:
