@@ -39,10 +39,12 @@ NO_SETTINGS: dict[str, Any] = {**dict.fromkeys(seat_sql.CHANGEABLE), "policy": "
 async def entered(tx: Tx, viewer: Viewer, course_id: UUID, *, thing: str = "course") -> EntryRow:
     """A course that the viewer runs, as its instructor or an administrator.
 
-    Raises: Unauthenticated, NotFound (also a draft of somebody else, and for enrolments of it), Forbidden.
+    Raises: Unauthenticated, NotFound (deleted; also a draft of somebody else, and for enrolments of it), Forbidden.
     """
     own = viewer.require(Action.MANAGE_ENROLLMENTS)
     entry = await tx.one(seat_sql.ENTRY, thing, id=course_id, user_id=own)
+    if entry.is_deleted:
+        raise NotFound(thing)
     if not (entry.is_taught or viewer.may(Action.EDIT_ANY_COURSE)):
         if thing != "course" or not entry.is_open:
             raise NotFound(thing)

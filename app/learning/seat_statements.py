@@ -47,6 +47,7 @@ ENTRY = Statement(
         courses.c.id,
         courses.c.title,
         OPEN.label("is_open"),
+        courses.c.deleted_at.is_not(None).label("is_deleted"),
         course_enrollment.c.course_id.is_not(None).label("has_settings"),
         _TEACHES.label("is_taught"),
         func.now().label("now"),

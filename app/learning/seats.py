@@ -10,7 +10,7 @@ from uuid import UUID
 from app.db.ids import new_id
 from app.db.outbox import publish
 from app.db.transaction import Tx
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.learning import cohort_statements as cohort_sql
 from app.learning import list_statements as list_sql
 from app.learning import seat_statements as sql
@@ -41,7 +41,10 @@ class Seats:
     @classmethod
     async def of_course(cls, tx: Tx, course_id: UUID, user_id: UUID) -> Seats:
         """Lock a course's seats for this person. Raises NotFound (no such course, or it was deleted)."""
-        return await cls.locked(tx, await tx.one(sql.ENTRY, "course", id=course_id, user_id=user_id))
+        entry = await tx.one(sql.ENTRY, "course", id=course_id, user_id=user_id)
+        if entry.is_deleted:
+            raise NotFound("course")
+        return await cls.locked(tx, entry)
 
     @classmethod
     async def locked(cls, tx: Tx, entry: EntryRow) -> Seats:

@@ -1,0 +1,49 @@
+"""Odd values, rare moments and courses that are gone: nobody gets a seat twice, and nothing answers INTERNAL."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.viewer import Role
+from tests.enrolling import do, standings, students
+from tests.test_enrolment_codes import create, use
+from tests.test_enrolment_lists import ALLOW, bulk, finished
+from tests.world import World
+
+
+async def deleted(world: World, course_id: UUID) -> None:
+    await world.as_owner(f"UPDATE courses SET deleted_at = now() WHERE id = '{course_id}'")
+
+
+async def test_e12_nobody_is_brought_into_a_course_that_was_deleted(acme: World) -> None:
+    course_id = await acme.course()
+    course = acme.id("crs", course_id)
+    [person] = await students(acme, 1)
+    await deleted(acme, course_id)
+    user = acme.id("usr", person.user_id)
+    for who in (Role.INSTRUCTOR, Role.ADMIN):
+        assert (await do(acme, "inviteToCourse", who, courseId=course, userId=user)).get("code") == "NOT_FOUND"
+        asked = {"courseId": course, "userId": user, "role": "ASSISTANT"}
+        assert (await do(acme, "assignCourseRole", who, **asked)).get("code") == "NOT_FOUND"
+        assert (await create(acme, course, who)).get("code") == "NOT_FOUND"
+        assert (await bulk(acme, course, f"email\n{person.email}", who)).get("code") == "NOT_FOUND"
+        allowed = await acme.ask(ALLOW, as_=who, i={"courseId": course, "emails": [person.email]})
+        assert allowed["allowEnrollment"].get("code") == "NOT_FOUND"
+    assert await acme.as_owner("SELECT count(*) FROM enrollments") == [(0,)]
+
+
+async def test_e12_a_list_that_was_started_before_its_course_was_deleted_enrols_nobody(acme: World) -> None:
+    course_id = await acme.course()
+    [person] = await students(acme, 1)
+    started = await bulk(acme, acme.id("crs", course_id), f"email\n{person.email}")
+    await deleted(acme, course_id)
+    job = await finished(acme, started)
+    assert (job["doneCount"], job["failedCount"]) == (0, 1)
+    assert await standings(acme, course_id) == []
+
+
+async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:
+    course_id = await acme.course()
+    made = await create(acme, acme.id("crs", course_id))
+    await deleted(acme, course_id)
+    assert await use(acme, made["code"]) == "NOT_FOUND"
