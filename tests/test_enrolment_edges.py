@@ -5,7 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.viewer import Role
-from tests.enrolling import do, standings, students
+from tests.enrolling import do, seats, settle, standings, students
+from tests.test_enrolment_access import at
 from tests.test_enrolment_codes import create, use
 from tests.test_enrolment_lists import ALLOW, bulk, finished
 from tests.world import World
@@ -40,6 +41,23 @@ async def test_e12_a_list_that_was_started_before_its_course_was_deleted_enrols_
     job = await finished(acme, started)
     assert (job["doneCount"], job["failedCount"]) == (0, 1)
     assert await standings(acme, course_id) == []
+
+
+async def test_e7_a_course_that_has_ended_takes_no_late_answer_and_no_late_approval(acme: World) -> None:
+    course_id = await acme.course()
+    course = acme.id("crs", course_id)
+    await settle(acme, course, policy="APPROVAL", capacity=2, offerHours=24)
+    invited, asks = await students(acme, 2)
+    await do(acme, "inviteToCourse", Role.INSTRUCTOR, courseId=course, userId=acme.id("usr", invited.user_id))
+    request = await do(acme, "enroll", asks, courseId=course)
+    for ended in ({"endsAt": at(days=-1)}, {"endsAt": None, "accessUntil": "0001-01-01T00:00:00Z", "noticeDays": 9}):
+        await settle(acme, course, **ended)
+        assert (await do(acme, "acceptInvitation", invited, courseId=course)).get("code") == "COURSE_CONCLUDED"
+        assert (await do(acme, "enroll", invited, courseId=course)).get("code") == "COURSE_CONCLUDED"
+        late = await do(acme, "approveEnrollment", Role.INSTRUCTOR, id=request["id"])
+        assert late.get("code") == "COURSE_CONCLUDED"
+    assert (await do(acme, "declineInvitation", invited, courseId=course))["status"] == "REJECTED"
+    assert await seats(acme, course_id) == (0, 0, 2)
 
 
 async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:

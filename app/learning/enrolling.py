@@ -99,12 +99,15 @@ class EnrollmentService:
     async def accept_offer(self, course_id: UUID) -> EnrollmentRow:
         """Take the seat that was offered from the waiting list; doing it twice changes nothing.
 
-        Raises: NotFound (not enrolled), Conflict (OFFER_EXPIRED, NO_OFFER).
+        Raises: NotFound (not enrolled), Conflict (OFFER_EXPIRED, NO_OFFER, COURSE_CONCLUDED).
         """
         return await self._accept(course_id, Move.ACCEPT_OFFER)
 
     async def accept_invitation(self, course_id: UUID) -> EnrollmentRow:
-        """Come into a course that one was invited to. Raises: NotFound (not enrolled), Conflict (NOT_INVITED)."""
+        """Come into a course that one was invited to.
+
+        Raises: NotFound (not enrolled), Conflict (NOT_INVITED, COURSE_CONCLUDED).
+        """
         return await self._accept(course_id, Move.ACCEPT_INVITATION)
 
     async def decline_offer(self, course_id: UUID) -> EnrollmentRow:

@@ -153,7 +153,7 @@ class ManagingService:
     async def approve(self, enrollment_id: UUID) -> EnrollmentRow:
         """Let in who asked; in a full course they wait, or are refused when there is no waiting list.
 
-        Raises: NotFound, Conflict (NOT_REQUESTED, COURSE_FULL).
+        Raises: NotFound, Conflict (NOT_REQUESTED, COURSE_FULL, COURSE_CONCLUDED).
         """
         async with self.db.write() as tx:
             seats, row = await self._locked(tx, enrollment_id)

@@ -73,11 +73,15 @@ async def admitted(seats: Seats, before: State | None) -> State:
 
 
 async def accept(seats: Seats, row: EnrollmentRow, move: Move) -> Placed:
-    """Take the seat that is kept for an invitation or an offer. Raises Conflict (OFFER_EXPIRED, NOT_INVITED...)."""
+    """Take the seat that is kept for an invitation or an offer.
+
+    Raises Conflict: OFFER_EXPIRED, NO_OFFER, NOT_INVITED, COURSE_CONCLUDED.
+    """
     before = state_of(row)
     if move == Move.ACCEPT_OFFER:
         check_offer(before, seats)
     standing.check(move, before, seats.now, by=By.LEARNER)
+    standing.check_window(seats.settings, seats.now, is_asked_in=True)
     return await moved(seats, row, activated(before, seats.settings, seats.now), "enrolled")
 
 
@@ -102,9 +106,13 @@ async def _already(seats: Seats, row: EnrollmentRow, now: Standing, way: Way) ->
 
 
 async def approve(seats: Seats, row: EnrollmentRow) -> Placed:
-    """Let in who asked: active, or waiting when the course is full. Raises Conflict (NOT_REQUESTED, COURSE_FULL)."""
+    """Let in who asked: active, or waiting when the course is full.
+
+    Raises Conflict: NOT_REQUESTED, COURSE_FULL, COURSE_CONCLUDED.
+    """
     before = state_of(row)
     standing.check(Move.APPROVE, before, seats.now, by=By.STAFF)
+    standing.check_window(seats.settings, seats.now, is_asked_in=True)
     state = await admitted(seats, before)
     kind = "enrollment_waitlisted" if state.status == Standing.WAITLISTED else "enrollment_approved"
     return await moved(seats, row, state, kind)

@@ -95,9 +95,9 @@ class Seats:
     async def promote(self) -> None:
         """Offer the free seats to those who have waited longest: at most one for each seat.
 
-        Nobody is offered anything while there are more learners than seats (E3).
+        Nobody is offered anything while there are more learners than seats (E3), or in a course that has ended (E7).
         """
-        while self.settings is not None and self.has_room():
+        while self.settings is not None and self.has_room() and not standing.is_concluded(self.settings, self.now):
             free = BATCH if self.settings.capacity is None else self.settings.capacity - self._taken()
             rows = await self.tx.all(sql.FIRST_WAITING, course_id=self.entry.id, limit=min(free, BATCH))
             until = self.now + timedelta(hours=self.settings.offer_hours or OFFER_HOURS)

@@ -228,6 +228,11 @@ def check(move: Move, state: State | None, now: datetime, *, by: By) -> None:
         raise Conflict(rule.refusal, code=rule.code)
 
 
+def is_concluded(settings: SettingsRow, now: datetime) -> bool:
+    """E7: whether the course, or the access that it gives, has ended."""
+    return any(end is not None and end <= now for end in (settings.ends_at, settings.access_until))
+
+
 def check_window(
     settings: SettingsRow | None, now: datetime, *, is_asked_in: bool = False, has_code: bool = False
 ) -> None:
@@ -239,7 +244,7 @@ def check_window(
     """
     if settings is None:
         return
-    if any(end is not None and end <= now for end in (settings.ends_at, settings.access_until)):
+    if is_concluded(settings, now):
         raise Conflict("this course has ended; nobody can enrol any more", code="COURSE_CONCLUDED")
     if is_asked_in:
         return
