@@ -5,10 +5,12 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.viewer import Role
-from tests.enrolling import do, seats, settle, standings, students
+from tests.enrolling import do, seats, settle, standings, students, tick
 from tests.test_enrolment_access import at
 from tests.test_enrolment_codes import create, use
 from tests.test_enrolment_lists import ALLOW, bulk, finished
+from tests.test_learning import COMPLETE, lessons_of
+from tests.test_progress_requirements import RESET
 from tests.world import World
 
 
@@ -58,6 +60,27 @@ async def test_e7_a_course_that_has_ended_takes_no_late_answer_and_no_late_appro
         assert late.get("code") == "COURSE_CONCLUDED"
     assert (await do(acme, "declineInvitation", invited, courseId=course))["status"] == "REJECTED"
     assert await seats(acme, course_id) == (0, 0, 2)
+
+
+async def test_e2_who_is_to_begin_a_completed_course_anew_needs_a_seat(acme: World) -> None:
+    course_id = await acme.course()
+    course = acme.id("crs", course_id)
+    await settle(acme, course, capacity=1, inactivityDays=5)
+    one, two = await students(acme, 2)
+    first = await do(acme, "enroll", one, courseId=course)
+    [lesson] = await lessons_of(acme, course)
+    await acme.ask(COMPLETE, as_=one, input={"lessonId": lesson})
+    await tick(acme)
+    second = await do(acme, "enroll", two, courseId=course)
+    given = {"enrollmentId": first["id"], "reason": "Otra vez"}
+    assert (await acme.ask(RESET, as_=Role.INSTRUCTOR, i=given))["resetProgress"].get("code") == "COURSE_FULL"
+    await do(acme, "dropEnrollment", Role.INSTRUCTOR, id=second["id"], reason="x")
+    done = await acme.ask(RESET, as_=Role.INSTRUCTOR, i=given)
+    assert done["resetProgress"]["enrollment"] == {"status": "ACTIVE", "cycle": 2, "completedAt": None}
+    assert await seats(acme, course_id) == (1, 1, 1)
+    assert (await do(acme, "enroll", two, courseId=course))["code"] == "COURSE_FULL"
+    [(is_watched,)] = await acme.as_owner("SELECT due_at IS NOT NULL FROM enrollments WHERE status = 'active'")
+    assert is_watched
 
 
 async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:

@@ -318,6 +318,18 @@ def activated(before: State | None, settings: SettingsRow | None, now: datetime)
     return replace(made, due_at=due(made, settings, now))
 
 
+def begun_anew(before: State, settings: SettingsRow | None, now: datetime) -> State:
+    """Active again after a completion, which takes a seat as it did at first; the end of access stays where it was."""
+    if before.completed_at is None:
+        return before
+    is_over = before.expires_at is not None and before.expires_at <= now
+    made = replace(
+        before, status=Standing.ACTIVE, completed_at=None, activated_at=now,
+        holds_seat=before.role == "student" and (before.holds_seat or not is_over),
+    )  # fmt: skip
+    return replace(made, due_at=due(made, settings, now))
+
+
 def in_role(before: State | None, role: str, now: datetime, observed_id: UUID | None = None) -> State:
     """E11: teaching, assisting or observing, which takes no seat and does not end."""
     made = activated(before, None, now)
