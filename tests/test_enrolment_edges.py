@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import UUID
 
+import pytest
+
 from app.viewer import Role
 from tests.enrolling import do, seats, settle, standings, students, tick
 from tests.test_enrolment_access import at
@@ -16,6 +18,11 @@ from tests.world import World
 
 async def deleted(world: World, course_id: UUID) -> None:
     await world.as_owner(f"UPDATE courses SET deleted_at = now() WHERE id = '{course_id}'")
+
+
+async def access_ended(world: World) -> None:
+    """Everybody's access has ended; the clock has not noticed yet."""
+    await world.as_owner("UPDATE enrollments SET expires_at = now() - interval '1 second' WHERE holds_seat")
 
 
 async def test_e12_nobody_is_brought_into_a_course_that_was_deleted(acme: World) -> None:
@@ -81,6 +88,28 @@ async def test_e2_who_is_to_begin_a_completed_course_anew_needs_a_seat(acme: Wor
     assert (await do(acme, "enroll", two, courseId=course))["code"] == "COURSE_FULL"
     [(is_watched,)] = await acme.as_owner("SELECT due_at IS NOT NULL FROM enrollments WHERE status = 'active'")
     assert is_watched
+
+
+@pytest.mark.parametrize("what", ["a role", "a request"])
+async def test_e3_a_seat_that_is_given_back_by_becoming_something_else_is_offered_at_once(
+    acme: World, what: str
+) -> None:
+    course_id = await acme.course()
+    course = acme.id("crs", course_id)
+    await settle(acme, course, capacity=1, offerHours=24)
+    one, two = await students(acme, 2)
+    await do(acme, "enroll", one, courseId=course)
+    await do(acme, "enroll", two, courseId=course)
+    await access_ended(acme)
+    if what == "a role":
+        given = {"courseId": course, "userId": acme.id("usr", one.user_id), "role": "ASSISTANT"}
+        assert (await do(acme, "assignCourseRole", Role.INSTRUCTOR, **given))["role"] == "ASSISTANT"
+    else:
+        await settle(acme, course, policy="APPROVAL")
+        assert (await do(acme, "enroll", one, courseId=course))["status"] == "REQUESTED"
+    assert sorted(status for status, _ in await standings(acme, course_id))[-1] in {"offered", "requested"}
+    assert ("offered", None) in await standings(acme, course_id)
+    assert await seats(acme, course_id) == (1, 1, 1)
 
 
 async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:

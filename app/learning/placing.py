@@ -133,7 +133,10 @@ async def write(seats: Seats, user_id: UUID, row: EnrollmentRow | None, state: S
     That happens in courses without settings only, where there is nothing to lock before there is an enrolment.
     """
     if row is not None:
-        return await moved(seats, row, state, kind)
+        placed = await moved(seats, row, state, kind)
+        if row.holds_seat and not state.holds_seat:
+            await seats.promote()
+        return placed
     made = await seats.add(user_id, state)
     if made is None:
         return None
