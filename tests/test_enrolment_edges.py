@@ -112,6 +112,26 @@ async def test_e3_a_seat_that_is_given_back_by_becoming_something_else_is_offere
     assert await seats(acme, course_id) == (1, 1, 1)
 
 
+async def test_e11_nobody_observes_who_is_not_in_the_course_or_has_left_it(acme: World) -> None:
+    course = acme.id("crs", await acme.course())
+    await settle(acme, course, policy="APPROVAL")
+    learner, watcher = await students(acme, 2)
+    asked = await do(acme, "enroll", learner, courseId=course)
+    given = {
+        "courseId": course, "userId": acme.id("usr", watcher.user_id), "role": "OBSERVER",
+        "observedId": acme.id("usr", learner.user_id),
+    }  # fmt: skip
+    assert (await do(acme, "assignCourseRole", Role.INSTRUCTOR, **given)).get("code") == "NOT_FOUND"
+    await do(acme, "approveEnrollment", Role.INSTRUCTOR, id=asked["id"])
+    assert (await do(acme, "assignCourseRole", Role.INSTRUCTOR, **given))["role"] == "OBSERVER"
+    query = "{ myEnrollments { nodes { observedProgress { percent } } } }"
+    seen = (await acme.ask(query, as_=watcher))["myEnrollments"]["nodes"]
+    assert seen == [{"observedProgress": {"percent": 0}}]
+    await do(acme, "unenroll", learner, courseId=course)
+    seen = (await acme.ask(query, as_=watcher))["myEnrollments"]["nodes"]
+    assert seen == [{"observedProgress": None}]
+
+
 async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:
     course_id = await acme.course()
     made = await create(acme, acme.id("crs", course_id))

@@ -220,7 +220,7 @@ class EnrollmentService:
         async with self.db.read() as tx:
             about = {"ids": [row.course_id], "user_id": row.observed_id}
             learner = await tx.one_or_none(progress_sql.MY_ENROLLMENTS_BY_COURSE, **about)
-            if learner is None:
+            if learner is None or learner.status not in sql.OBSERVABLE:
                 return None
             progress = await tx.one_or_none(progress_sql.COURSE_PROGRESS, **about)
         return Observed(progress, learner.completed_at, learner.last_activity_at)
