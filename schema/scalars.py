@@ -29,8 +29,9 @@ def read_time(value: object) -> datetime:
     """A moment with a time zone. Raises GraphQLError."""
     if isinstance(value, str) and RFC3339.match(value):
         try:
-            return datetime.fromisoformat(value.upper())  # RFC 3339 allows t and z, Python does not
-        except ValueError:
+            # RFC 3339 allows t and z, Python does not; in UTC, the first and the last day have a few hours less.
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
             pass
     raise GraphQLError("Write the time as in RFC 3339, like 2026-11-24T08:30:00Z.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,8 +13,9 @@ from tests.test_enrolment_access import at
 from tests.test_enrolment_codes import create, use
 from tests.test_enrolment_lists import ALLOW, bulk, finished
 from tests.test_learning import COMPLETE, lessons_of
+from tests.test_progress_release import rule_lesson
 from tests.test_progress_requirements import RESET
-from tests.world import World
+from tests.world import Person, World
 
 
 async def deleted(world: World, course_id: UUID) -> None:
@@ -130,6 +132,39 @@ async def test_e11_nobody_observes_who_is_not_in_the_course_or_has_left_it(acme:
     await do(acme, "unenroll", learner, courseId=course)
     seen = (await acme.ask(query, as_=watcher))["myEnrollments"]["nodes"]
     assert seen == [{"observedProgress": None}]
+
+
+async def code_of(world: World, query: str, who: Person | Role, **variables: Any) -> Any:
+    answer = await world.post(query, as_=who, **variables)
+    return [error["extensions"]["code"] for error in answer.get("errors", [])]
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+async def test_times_that_no_calendar_has_in_utc_are_refused(acme: World, moment: str) -> None:
+    course_id = await acme.course()
+    course = acme.id("crs", course_id)
+    settings = "mutation($i: UpdateEnrollmentSettingsInput!) { updateEnrollmentSettings(input: $i) { __typename } }"
+    codes = await code_of(acme, settings, Role.INSTRUCTOR, i={"courseId": course, "accessUntil": moment})
+    assert codes
+    assert "INTERNAL" not in codes
+    [lesson] = await lessons_of(acme, course)
+    rules = "mutation($i: SetLessonRulesInput!) { setLessonRules(input: $i) { __typename } }"
+    given = {"id": lesson, "rules": {"conditions": [{"date": moment}]}}
+    codes = await code_of(acme, rules, Role.INSTRUCTOR, i=given)
+    assert codes
+    assert "INTERNAL" not in codes
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+async def test_the_ends_of_the_calendar_can_be_written_and_read(acme: World, moment: str) -> None:
+    course = acme.id("crs", await acme.course())
+    await settle(acme, course, accessUntil=moment, accessDays=3660, noticeDays=365, inactivityDays=3660)
+    await do(acme, "enroll", Role.STUDENT, courseId=course)
+    query = "query($id: ID!) { enrollmentSettings(courseId: $id) { accessUntil } }"
+    assert (await acme.ask(query, as_=Role.STUDENT, id=course))["enrollmentSettings"] == {"accessUntil": moment}
+    [lesson] = await lessons_of(acme, course)
+    assert "lesson" in await rule_lesson(acme, lesson, {"date": moment})
+    await tick(acme)
 
 
 async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:
