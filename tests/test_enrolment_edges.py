@@ -167,6 +167,23 @@ async def test_the_ends_of_the_calendar_can_be_written_and_read(acme: World, mom
     await tick(acme)
 
 
+@pytest.mark.parametrize("bad", ["\0", "\x1b", "x" * 400])
+async def test_a_csv_file_with_characters_that_cannot_be_kept_is_refused_or_fails_in_its_row(
+    acme: World, bad: str
+) -> None:
+    course = acme.id("crs", await acme.course())
+    for text in (f"email,cohort\na@example.org,{bad}", f"email\n{bad}@example.org", f"email,role\na@example.org,{bad}"):
+        answer = await acme.post(
+            "mutation($i: BulkEnrollInput!) { bulkEnroll(input: $i) { __typename ... on JobSuccess { job { id } } } }",
+            as_=Role.INSTRUCTOR, i={"courseId": course, "csv": text},
+        )  # fmt: skip
+        codes = [error["extensions"]["code"] for error in answer.get("errors", [])]
+        assert "INTERNAL" not in codes, text
+        if not codes and answer["data"]["bulkEnroll"]["__typename"] == "JobSuccess":
+            job = await finished(acme, answer["data"]["bulkEnroll"])
+            assert (job["state"], job["doneCount"]) == ("DONE", 0)
+
+
 async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:
     course_id = await acme.course()
     made = await create(acme, acme.id("crs", course_id))

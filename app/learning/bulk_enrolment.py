@@ -12,6 +12,7 @@ from app.db import audit, idempotency
 from app.db.database import Operation
 from app.db.transaction import Tx
 from app.i18n import message
+from app.identity import validators
 from app.identity.validators import Checks, InvalidValue, email, line
 from app.learning import cohort_statements as cohort_sql
 from app.learning import list_statements as sql
@@ -131,8 +132,13 @@ def outcome(number: int, code: str) -> Settled:
 
 def read(text: str, check: Checks) -> list[dict[str, Any]]:
     """The rows of a CSV text with a header: commas or semicolons, with or without a byte order mark."""
-    if len(text.encode()) > LARGEST:
+    if len(text.encode(errors="surrogatepass")) > LARGEST:
         check.note("input.csv", "TOO_LONG", "may have at most {maximum} bytes; send it in parts", maximum=LARGEST)
+        return []
+    try:
+        text = validators.text(text, maximum=LARGEST)
+    except InvalidValue as problem:
+        check.note("input.csv", problem.code, problem.message)
         return []
     lines = text.removeprefix("\ufeff").splitlines()
     header = lines[0] if lines else ""
