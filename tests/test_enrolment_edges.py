@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -182,6 +183,25 @@ async def test_a_csv_file_with_characters_that_cannot_be_kept_is_refused_or_fail
         if not codes and answer["data"]["bulkEnroll"]["__typename"] == "JobSuccess":
             job = await finished(acme, answer["data"]["bulkEnroll"])
             assert (job["state"], job["doneCount"]) == ("DONE", 0)
+
+
+async def test_two_lists_with_the_same_people_in_another_order_do_not_get_in_each_others_way(acme: World) -> None:
+    course_id = await acme.course()
+    course = acme.id("crs", course_id)
+    people = await students(acme, 12)
+    emails = [person.email for person in people]
+    query = ALLOW
+    for _ in range(2):
+        answers = await asyncio.gather(
+            *(
+                acme.ask(query, as_=Role.INSTRUCTOR, i={"courseId": course, "emails": emails[:: (-1) ** n]})
+                for n in range(6)
+            )
+        )
+        assert {answer["allowEnrollment"]["__typename"] for answer in answers} == {"AllowEnrollmentSuccess"}
+        first = answers[1]["allowEnrollment"]["results"]
+        assert [row["email"] for row in first] == emails[::-1]
+    assert len(await standings(acme, course_id)) == 12
 
 
 async def test_a_code_is_no_way_into_a_deleted_course(acme: World) -> None:

@@ -54,11 +54,14 @@ class AllowListService:
         async with self.db.write() as tx:
             seats = await Seats.locked(tx, await entered(tx, self.viewer, course_id))
             known = {row.email: row.user_id for row in await tx.all(sql.MEMBERS_BY_EMAIL, emails=addresses)}
-            found = [await let_in(seats, address, known.get(address), user_id) for address in addresses]
+            found = {
+                address: await let_in(seats, address, known.get(address), user_id)
+                for address in await seats.in_turn({each: (known.get(each), each) for each in addresses})
+            }
             await audit.record(
                 tx, user_id, "enrollment.allow", kind="course", id=course_id, changes={"addresses": len(found)}
             )
-        return found
+        return [found[address] for address in addresses]
 
     async def disallow(self, allowance_id: UUID) -> UUID:
         """Take an address back that nobody has claimed. Raises: NotFound, Conflict (ALREADY_CLAIMED)."""

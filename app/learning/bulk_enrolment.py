@@ -97,7 +97,9 @@ class BulkEnrolment:
         names = [item.payload["cohort"] for item in items if item.payload["cohort"]]
         cohorts = {row.name: row.id for row in await tx.all(cohort_sql.BY_NAME, course_id=course_id, names=names)}
         settled, seen = [], set[str]()
-        for item in items:
+        rows = {item.number: item for item in items}
+        people = {number: (known.get(address or ""), address or "") for number, address in emails.items()}
+        for item in [rows[number] for number in await seats.in_turn(people)]:
             address, role, cohort = emails[item.number], item.payload["role"] or "student", item.payload["cohort"]
             if address is None:
                 found = Settled(item.number, "failed", "EMAIL_INVALID", NOT_AN_ADDRESS)

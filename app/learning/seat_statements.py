@@ -127,6 +127,14 @@ MINE_FOR_UPDATE = Statement(
     .with_for_update(of=enrollments),
     EnrollmentRow,
 )
+# Several people at once, in the order in which everybody locks enrolments.
+MANY_FOR_UPDATE = Statement(
+    select(enrollments.c.id)
+    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == any_(bindparam("user_ids", type_=ARRAY(Uuid))))
+    .order_by(enrollments.c.id)
+    .with_for_update(),
+    UUID,
+)
 COURSE_OF = Statement(select(enrollments.c.course_id).where(enrollments.c.id == _ID), UUID)
 
 # --- what the clock does: one course at a time, so that its seats are locked before its enrolments

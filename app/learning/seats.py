@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from app.db.ids import new_id
@@ -21,6 +22,7 @@ from app.learning.rows import EnrollmentRow
 from app.learning.standing import By, Move, State, state_of
 from app.work.timers import wake_at
 
+Key = TypeVar("Key", str, int)
 OFFER_HOURS = 48  # for those who still wait after a waiting list was closed
 BATCH = 100
 
@@ -55,6 +57,17 @@ class Seats:
     async def mine(self, user_id: UUID) -> EnrollmentRow | None:
         """Somebody's enrolment in the course, locked."""
         return await self.tx.one_or_none(sql.MINE_FOR_UPDATE, course_id=self.entry.id, user_id=user_id)
+
+    async def in_turn(self, people: Mapping[Key, tuple[UUID | None, str]]) -> list[Key]:
+        """The keys of people (members or not, and their addresses) in an order in which no two lists block each other.
+
+        Where seats are counted lists take turns, and it is the order in which the people were given.
+        """
+        user_ids = [user_id for user_id, _ in people.values() if user_id is not None]
+        await self.tx.all(sql.MANY_FOR_UPDATE, course_id=self.entry.id, user_ids=user_ids)
+        if self.settings is not None:
+            return list(people)
+        return sorted(people, key=lambda key: (str(people[key][0] or ""), people[key][1]))
 
     async def add(self, user_id: UUID, state: State) -> UUID | None:
         """A first enrolment; None when the person has got one in this moment. Raises Conflict (COURSE_FULL)."""
