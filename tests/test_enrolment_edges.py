@@ -135,6 +135,17 @@ async def test_e11_nobody_observes_who_is_not_in_the_course_or_has_left_it(acme:
     assert seen == [{"observedProgress": None}]
 
 
+async def test_nobody_ends_their_own_suspension_by_leaving_and_coming_back(acme: World) -> None:
+    course = acme.id("crs", await acme.course())
+    [one] = await students(acme, 1)
+    mine = await do(acme, "enroll", one, courseId=course)
+    await do(acme, "suspendEnrollment", Role.INSTRUCTOR, id=mine["id"], reason="x")
+    for move in ("unenroll", "enroll"):
+        assert (await do(acme, move, one, courseId=course)).get("code") == "ENROLLMENT_SUSPENDED"
+    put_out = await do(acme, "dropEnrollment", Role.INSTRUCTOR, id=mine["id"], reason="x")
+    assert put_out["status"] == "DROPPED"
+
+
 async def code_of(world: World, query: str, who: Person | Role, **variables: Any) -> Any:
     answer = await world.post(query, as_=who, **variables)
     return [error["extensions"]["code"] for error in answer.get("errors", [])]

@@ -20,7 +20,7 @@ from app.learning import seat_statements as seat_sql
 from app.learning import statements as progress_sql
 from app.learning.completing import tell
 from app.learning.enrollment_rows import EntryRow, SettingsRow
-from app.learning.placing import Way, accept, check_offer, moved, place
+from app.learning.placing import Way, accept, check_offer, moved, place, suspended
 from app.learning.rows import CourseProgressRow, EnrollmentRow
 from app.learning.seats import Seats, stored
 from app.learning.standing import LIVE, By, Move, Standing, activated, left, state_of
@@ -92,7 +92,7 @@ class EnrollmentService:
     async def unenroll(self, course_id: UUID) -> EnrollmentRow:
         """Leave a course, its waiting list or an open request; what was done is kept for a return.
 
-        The seat is offered to who waits longest. Raises: NotFound (not enrolled).
+        The seat is offered to who waits longest. Raises: NotFound (not enrolled), Conflict (ENROLLMENT_SUSPENDED).
         """
         return await self._leave(course_id, Move.DROP)
 
@@ -133,6 +133,8 @@ class EnrollmentService:
             before = state_of(row)
             if move == Move.DROP and before.status not in LIVE:
                 raise NotFound("enrollment")
+            if before.status == Standing.SUSPENDED:  # they would come back as if nothing had been
+                raise suspended()
             if move == Move.DECLINE_OFFER:
                 check_offer(before, seats)
             check_move(move, before, seats.now, by=By.LEARNER)

@@ -95,7 +95,7 @@ def check_offer(state: State, seats: Seats) -> None:
 
 async def _already(seats: Seats, row: EnrollmentRow, now: Standing, way: Way) -> Placed:
     if now == Standing.SUSPENDED:
-        raise Conflict("this enrolment is suspended; ask the instructor", code="ENROLLMENT_SUSPENDED")
+        raise suspended()
     if now == Standing.INVITED:
         return await accept(seats, row, Move.ACCEPT_INVITATION)
     if now == Standing.OFFERED and way != Way.STAFF:
@@ -103,6 +103,11 @@ async def _already(seats: Seats, row: EnrollmentRow, now: Standing, way: Way) ->
     if now == Standing.REQUESTED and way != Way.SELF:
         return await approve(seats, row)
     return Placed(row.id, now, is_new=False)
+
+
+def suspended() -> Conflict:
+    """Only the course's staff ends a suspension."""
+    return Conflict("this enrolment is suspended; ask the instructor", code="ENROLLMENT_SUSPENDED")
 
 
 async def approve(seats: Seats, row: EnrollmentRow) -> Placed:
