@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -13,7 +13,7 @@ from tests.enrolling import do, seats, settle, standings, students, tick
 from tests.test_enrolment_access import at
 from tests.test_enrolment_codes import create, use
 from tests.test_enrolment_lists import ALLOW, bulk, finished
-from tests.test_learning import COMPLETE, lessons_of
+from tests.test_learning import COMPLETE, PROGRESS, enroll, event, lessons_of, sync
 from tests.test_progress_release import rule_lesson
 from tests.test_progress_requirements import RESET
 from tests.world import Person, World
@@ -144,6 +144,29 @@ async def test_nobody_ends_their_own_suspension_by_leaving_and_coming_back(acme:
         assert (await do(acme, move, one, courseId=course)).get("code") == "ENROLLMENT_SUSPENDED"
     put_out = await do(acme, "dropEnrollment", Role.INSTRUCTOR, id=mine["id"], reason="x")
     assert put_out["status"] == "DROPPED"
+
+
+@pytest.mark.parametrize("size", [1, 3])
+async def test_p3_an_identifier_used_for_two_lessons_at_once_loses_nothing_that_was_called_accepted(
+    acme: World, size: int
+) -> None:
+    for _ in range(4):
+        courses = [acme.id("crs", await acme.course(lessons=size)) for _ in range(2)]
+        for course in courses:
+            await enroll(acme, course)
+        keys = [str(uuid4()) for _ in range(size)]
+        batches = [
+            [
+                event(lesson) | {"clientEventId": key}
+                for lesson, key in zip(await lessons_of(acme, course), keys, strict=True)
+            ]
+            for course in courses
+        ]
+        answers = await asyncio.gather(*(sync(acme, batch) for batch in batches))
+        told = sorted((item["status"], item["code"]) for answer in answers for item in answer["results"])
+        assert told == [("ACCEPTED", None)] * size + [("REJECTED", "EVENT_ID_REUSED")] * size
+        done = [await acme.ask(PROGRESS, as_=Role.STUDENT, id=course) for course in courses]
+        assert sum(found["progress"]["completedLessons"] for found in done) == size
 
 
 async def code_of(world: World, query: str, who: Person | Role, **variables: Any) -> Any:
