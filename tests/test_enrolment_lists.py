@@ -6,8 +6,12 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+from app.db.outbox import publish
+from app.identity.directory import MEMBER_CONFIRMED
+from app.learning.allow_list import let_in
+from app.learning.seats import Seats
 from app.viewer import Role
-from tests.enrolling import audited, do, events, seats, settle, students
+from tests.enrolling import audited, do, events, seats, settle, standings, students
 from tests.mailbox import token_in
 from tests.world import Person, World
 
@@ -147,6 +151,26 @@ async def test_e6_an_address_is_let_in_once_when_its_owner_proves_to_have_it(acm
     assert late["disallowEnrollment"]["code"] == "ALREADY_CLAIMED"
     other = await globex.ask(take, as_=Role.ADMIN, i={"id": row["id"]})
     assert other["disallowEnrollment"]["__typename"] == "NotFoundProblem"
+
+
+async def test_e6_an_address_whose_owner_proves_to_have_it_while_it_is_let_in_is_not_forgotten(acme: World) -> None:
+    course_id = await acme.course()
+    person, teacher = await acme.person(), await acme.some(Role.INSTRUCTOR)
+    members = f"UPDATE members SET email_verified_at = %s WHERE user_id = '{person.user_id}'"
+    await acme.as_owner(members % "NULL")
+    database, tenant = acme.platform.database, acme.tenant.handle
+    async with database.tenant(tenant) as tx:
+        seats_ = await Seats.of_course(tx, course_id, teacher.user_id)
+        assert (await let_in(seats_, person.email, None, teacher.user_id)).outcome == "ALLOWED"
+        await acme.as_owner(members % "now()")
+        async with database.tenant(tenant) as other:
+            await publish(other, MEMBER_CONFIRMED, {"user_id": str(person.user_id)})
+        await acme.application.worker.sweep(0)
+    assert await acme.as_owner("SELECT claimed_at FROM enrollment_allowances") == [(None,)]
+    for _ in range(2):
+        await acme.application.worker.sweep(0)
+    assert await standings(acme, course_id) == [("active", None)]
+    assert await events(acme, "enrolled") == {"enrolled": 1}
 
 
 async def test_e6_an_address_can_be_taken_back_before_it_is_claimed(acme: World) -> None:

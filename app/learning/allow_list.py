@@ -115,6 +115,12 @@ async def claim(tx: Tx, user_id: UUID) -> None:
         await wake_at(tx, await tx.one(cohort_sql.NOW))
 
 
+async def claim_unheard(tx: Tx, course_id: UUID) -> None:
+    """Addresses were let in: some owners may have proved to have theirs before that could be seen by ``claim``."""
+    for user_id in await tx.all(sql.UNHEARD, course_id=course_id):
+        await claim(tx, user_id)
+
+
 async def place_claimed(tx: Tx) -> bool:
     """Enrol whoever claimed an address first; returns whether there may be more."""
     found = await tx.one_or_none(sql.FIRST_CLAIMED)

@@ -80,6 +80,15 @@ CLAIM = Statement(
     .returning(enrollment_allowances.c.id),
     UUID,
 )
+# Owners of a course's addresses who proved to have them while somebody was letting the addresses in.
+UNHEARD = Statement(
+    select(members.c.user_id)
+    .join(enrollment_allowances, enrollment_allowances.c.email == members.c.email)
+    .where(enrollment_allowances.c.course_id == _COURSE, enrollment_allowances.c.claimed_at.is_(None), _IS_MEMBER)
+    .order_by(members.c.user_id)
+    .limit(1000),
+    UUID,
+)
 _CLAIMED = and_(enrollment_allowances.c.claimed_at.is_not(None), enrollment_allowances.c.outcome.is_(None))
 _CLAIM = tuple(enrollment_allowances.c[name] for name in Claim.__dataclass_fields__)
 FIRST_CLAIMED = Statement(

@@ -22,6 +22,7 @@ from app.learning.rows import EnrollmentRow
 from app.learning.standing import By, Move, State, state_of
 from app.work.timers import wake_at
 
+ALLOWED = "enrollment_allowed"  # addresses that belong to no member yet were let into a course
 Key = TypeVar("Key", str, int)
 OFFER_HOURS = 48  # for those who still wait after a waiting list was closed
 BATCH = 100
@@ -39,6 +40,7 @@ class Seats:
         self.entry = entry
         self.settings = settings
         self.now = entry.now
+        self._has_allowed = False
 
     @classmethod
     async def of_course(cls, tx: Tx, course_id: UUID, user_id: UUID) -> Seats:
@@ -87,7 +89,11 @@ class Seats:
     async def allow(self, address: str, cohort_id: UUID | None, by: UUID) -> bool:
         """Let an address into the course that belongs to no member yet; False when it was let in before."""
         values = {"course_id": self.entry.id, "email": address, "cohort_id": cohort_id, "user_id": by}
-        return await self.tx.scalar(list_sql.ALLOW, id=new_id(), **values) is not None
+        made = await self.tx.scalar(list_sql.ALLOW, id=new_id(), **values)
+        if made is not None and not self._has_allowed:
+            self._has_allowed = True
+            await publish(self.tx, ALLOWED, {"course_id": str(self.entry.id)})
+        return made is not None
 
     async def join_cohort(self, enrollment_id: UUID, cohort_id: UUID) -> None:
         """Put an enrolment into a cohort of the course, out of any other."""
