@@ -6,9 +6,12 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import pytest
+
 from app.db.outbox import publish
 from app.identity.directory import MEMBER_CONFIRMED
 from app.learning.allow_list import let_in
+from app.learning.bulk_enrolment import BulkEnrolment
 from app.learning.seats import Seats
 from app.viewer import Role
 from tests.enrolling import audited, do, events, seats, settle, standings, students
@@ -74,16 +77,19 @@ async def test_a_csv_file_enrols_row_by_row_and_again_skips_who_is_in(acme: Worl
     assert len(await audited(acme, "enrollment.bulk")) == 3
 
 
-async def test_a_dry_run_of_several_chunks_counts_the_seats_as_the_real_run_does(acme: World) -> None:
+async def test_a_dry_run_of_several_chunks_counts_the_seats_as_the_real_run_does(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BulkEnrolment, "chunk", 10)
     course_id = await acme.course()
     course = acme.id("crs", course_id)
-    await settle(acme, course, capacity=103)
-    people = await students(acme, 110)
+    await settle(acme, course, capacity=13)
+    people = await students(acme, 20)
     csv = "email\n" + "\n".join(person.email for person in people)
     for is_dry_run in (True, False):
         job = await finished(acme, await bulk(acme, course, csv, isDryRun=is_dry_run))
-        assert {figure["name"]: figure["value"] for figure in job["figures"]} == {"active": 103, "course_full": 7}
-    assert await seats(acme, course_id) == (103, 103, 103)
+        assert {figure["name"]: figure["value"] for figure in job["figures"]} == {"active": 13, "course_full": 7}
+    assert await seats(acme, course_id) == (13, 13, 13)
 
 
 async def test_a_file_that_is_none_is_refused_whole(acme: World) -> None:
