@@ -96,7 +96,8 @@ class BulkEnrolment:
         known = {row.email: row.user_id for row in await tx.all(sql.MEMBERS_BY_EMAIL, emails=wanted)}
         names = [item.payload["cohort"] for item in items if item.payload["cohort"]]
         cohorts = {row.name: row.id for row in await tx.all(cohort_sql.BY_NAME, course_id=course_id, names=names)}
-        settled, seen = [], set[str]()
+        settled = []
+        seen = set(await tx.all(sql.TRIED, id=job.id, emails=wanted) if job.is_dry_run else ())
         rows = {item.number: item for item in items}
         people = {number: (known.get(address or ""), address or "") for number, address in emails.items()}
         for item in [rows[number] for number in await seats.in_turn(people)]:
@@ -114,7 +115,8 @@ class BulkEnrolment:
                     seats, address, known.get(address), job.created_by, cohort_id=cohorts.get(cohort), role=role
                 )
                 found = outcome(item.number, allowed.outcome)
-                seen.add(address)
+                if found.status == "done":
+                    seen.add(address)
             settled.append(found)
         return settled
 

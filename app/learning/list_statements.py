@@ -133,6 +133,15 @@ SEATS_TRIED = Statement(
     ),
     int,
 )
+_ADDRESS = func.lower(job_items.c.payload["email"].astext)
+TRIED = Statement(
+    select(_ADDRESS).where(
+        job_items.c.job_id == _ID,
+        job_items.c.status == literal_column("'done'"),
+        any_(bindparam("emails", type_=ARRAY(Text))) == _ADDRESS,
+    ),
+    str,
+)
 OUTCOMES = Statement(
     select(func.lower(job_items.c.code).label("name"), func.count().label("count"))
     .where(job_items.c.job_id == _ID, job_items.c.code.is_not(None))
