@@ -49,7 +49,7 @@ async def test_a_csv_file_enrols_row_by_row_and_again_skips_who_is_in(acme: Worl
     csv = (
         "\ufeffEmail;Role;Cohort\r\n"
         f"{one.email.upper()};;Otoño\r\n{two.email};student;\r\n{three.email};;Invierno\r\n"
-        f'"{three.email}";;\r\n{helper.email};assistant;\r\nnadie;;\r\n{one.email};;\r\n'
+        f'"{three.email}";;\r\n{helper.email};assistant;Otoño\r\nnadie;;\r\n{one.email};;\r\n'
         "futura@example.org;;\r\nfutura@example.org;;\r\nx@example.org;boss;\r\n\r\n"
     )
     dry = await finished(acme, await bulk(acme, course, csv, isDryRun=True))
