@@ -153,6 +153,7 @@ class Worker:
             install_signal_handlers=False,
             delete_jobs="successful",
             listen_notify=wait,
+            fetch_job_polling_interval=1.0,  # a notice is missed now and then
             shutdown_graceful_timeout=5,
         )
 

@@ -20,6 +20,7 @@ from app.main import Application
 from app.platform import database_config
 from app.settings import Settings
 from tests.mailbox import Mailbox
+from tests.stable import Stable
 from tests.world import World
 
 TEMPLATE = "template_platform"
@@ -134,15 +135,21 @@ async def application(
     await application.close()
 
 
+@pytest.fixture(scope="session")
+def stable(application: Application, mailbox: Mailbox) -> Stable:
+    """Tenants that may be given to one test after the other."""
+    return Stable(application, mailbox)
+
+
 @pytest.fixture
-async def acme(application: Application, mailbox: Mailbox) -> AsyncIterator[World]:
-    """A fresh tenant."""
-    async with World.founded(application, mailbox, "acme") as world:
+async def acme(stable: Stable) -> AsyncIterator[World]:
+    """A tenant with an administrator and nothing else."""
+    async with stable.world("acme") as world:
         yield world
 
 
 @pytest.fixture
-async def globex(application: Application, mailbox: Mailbox) -> AsyncIterator[World]:
-    """Another fresh tenant."""
-    async with World.founded(application, mailbox, "globex") as world:
+async def globex(stable: Stable) -> AsyncIterator[World]:
+    """Another one."""
+    async with stable.world("globex") as world:
         yield world

@@ -89,6 +89,7 @@ class World:
         self.mailbox = mailbox
         self.tenant = tenant
         self.people: dict[Role, Person] = {}
+        self.owners: list[str] = []  # what was done as the owner
         self.http = httpx.AsyncClient(
             transport=httpx.ASGITransport(application.asgi, client=("127.0.0.1", 50_000)), base_url="http://api.test"
         )
@@ -253,6 +254,7 @@ class World:
     async def as_owner(self, statement: str) -> list[tuple[Any, ...]]:
         """Run SQL as the owner of everything, with this tenant's schema on the path."""
         dsn = self.platform.config.owner_dsn
+        self.owners.append(statement)
         async with await AsyncConnection.connect(dsn, autocommit=True) as connection:
             await connection.execute(f'SET search_path = "{self.tenant.schema_name}"'.encode())
             cursor = await connection.execute(statement.encode())
