@@ -109,13 +109,6 @@ class World:
         world = cls(application, mailbox, tenant)
         async with world.http:
             yield world
-        await world._leave()
-
-    async def _leave(self) -> None:
-        """Leave no work behind: it would be done in the time of every later test that lets the worker work."""
-        async with self.platform.database.control() as tx:
-            for statement in (_ARCHIVE, _FORGET_MAILS, _FORGET_JOBS):
-                await tx.execute(statement, id=self.tenant.id)
 
     async def person(self, role: Role = Role.STUDENT, *, name: str | None = None, locale: str = "en") -> Person:
         """A new member with this role, with a session and a token."""
@@ -272,21 +265,6 @@ class World:
         await TenantService(self.platform.database).suspend(self.tenant.slug)
 
 
-_ARCHIVE = Statement(text("UPDATE control.tenants SET state = 'archived' WHERE id = :id AND state = 'active'"), int)
-_FORGET_MAILS = Statement(
-    text(
-        """DELETE FROM jobs.procrastinate_jobs WHERE status = 'todo' AND args ->> 'outbox_id' IN (
-               SELECT CAST(id AS text) FROM control.outbox WHERE tenant_id = :id AND done_at IS NULL)"""
-    ),
-    int,
-)
-_FORGET_JOBS = Statement(
-    text(
-        """DELETE FROM jobs.procrastinate_jobs
-           WHERE status = 'todo' AND args ->> 'tenant_id' = CAST(CAST(:id AS uuid) AS text)"""
-    ),
-    int,
-)
 _COURSE = Statement(
     text(
         """INSERT INTO courses (id, title, created_by, published_at)
