@@ -19,11 +19,12 @@ from app.credentials.reminding import remind
 from app.db.outbox import Event
 from app.db.transaction import Tx
 from app.identity.directory import MEMBER_CONFIRMED
-from app.learning.allow_list import claim, place_claimed
+from app.learning.allow_list import claim, claim_unheard, place_claimed
 from app.learning.bulk_enrolment import BulkEnrolment
 from app.learning.clock import do_due, free_seats_of_completed, wake_if_anybody_waits
 from app.learning.completing import complete_after_removal
 from app.learning.reopening import reopen_changed
+from app.learning.seats import ALLOWED
 from app.work.rows import Handler
 
 Reaction = Callable[[Tx, Event], Awaitable[None]]
@@ -52,12 +53,18 @@ async def claim_allowances(tx: Tx, event: Event) -> None:
     await claim(tx, UUID(event.payload["user_id"]))
 
 
+async def addresses_allowed(tx: Tx, event: Event) -> None:
+    """Addresses were let into a course: their owners may have proved to have them just before."""
+    await claim_unheard(tx, UUID(event.payload["course_id"]))
+
+
 # Called in the transaction that marks the event as relayed: whatever they write happens once.
 EVENTS: Mapping[str, tuple[Reaction, ...]] = {
     LESS_TO_DO: (less_to_do,),
     CONTENT_CHANGED: (content_changed,),
     "course_completed": (seat_is_free,),
     MEMBER_CONFIRMED: (claim_allowances,),
+    ALLOWED: (addresses_allowed,),
 }
 
 # Called for a tenant at least every two minutes, and when a timer (app.work.timers) asks for it. Each does a bounded

@@ -6,8 +6,15 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import pytest
+
+from app.db.outbox import publish
+from app.identity.directory import MEMBER_CONFIRMED
+from app.learning.allow_list import let_in
+from app.learning.bulk_enrolment import BulkEnrolment
+from app.learning.seats import Seats
 from app.viewer import Role
-from tests.enrolling import audited, do, events, seats, settle, students
+from tests.enrolling import audited, do, events, seats, settle, standings, students
 from tests.mailbox import token_in
 from tests.world import Person, World
 
@@ -42,7 +49,7 @@ async def test_a_csv_file_enrols_row_by_row_and_again_skips_who_is_in(acme: Worl
     csv = (
         "\ufeffEmail;Role;Cohort\r\n"
         f"{one.email.upper()};;Otoño\r\n{two.email};student;\r\n{three.email};;Invierno\r\n"
-        f'"{three.email}";;\r\n{helper.email};assistant;\r\nnadie;;\r\n{one.email};;\r\n'
+        f'"{three.email}";;\r\n{helper.email};assistant;Otoño\r\nnadie;;\r\n{one.email};;\r\n'
         "futura@example.org;;\r\nfutura@example.org;;\r\nx@example.org;boss;\r\n\r\n"
     )
     dry = await finished(acme, await bulk(acme, course, csv, isDryRun=True))
@@ -70,16 +77,21 @@ async def test_a_csv_file_enrols_row_by_row_and_again_skips_who_is_in(acme: Worl
     assert len(await audited(acme, "enrollment.bulk")) == 3
 
 
-async def test_a_dry_run_of_several_chunks_counts_the_seats_as_the_real_run_does(acme: World) -> None:
+async def test_a_dry_run_of_several_chunks_counts_the_seats_as_the_real_run_does(
+    acme: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BulkEnrolment, "chunk", 10)
     course_id = await acme.course()
     course = acme.id("crs", course_id)
-    await settle(acme, course, capacity=103)
-    people = await students(acme, 110)
-    csv = "email\n" + "\n".join(person.email for person in people)
+    await settle(acme, course, capacity=13)
+    people = await students(acme, 20)
+    csv = "email\n" + "\n".join(person.email for person in people) + f"\n{people[0].email.upper()}"
     for is_dry_run in (True, False):
         job = await finished(acme, await bulk(acme, course, csv, isDryRun=is_dry_run))
-        assert {figure["name"]: figure["value"] for figure in job["figures"]} == {"active": 103, "course_full": 7}
-    assert await seats(acme, course_id) == (103, 103, 103)
+        assert {figure["name"]: figure["value"] for figure in job["figures"]} == {
+            "active": 13, "course_full": 7, "already_enrolled": 1,
+        }  # fmt: skip
+    assert await seats(acme, course_id) == (13, 13, 13)
 
 
 async def test_a_file_that_is_none_is_refused_whole(acme: World) -> None:
@@ -147,6 +159,26 @@ async def test_e6_an_address_is_let_in_once_when_its_owner_proves_to_have_it(acm
     assert late["disallowEnrollment"]["code"] == "ALREADY_CLAIMED"
     other = await globex.ask(take, as_=Role.ADMIN, i={"id": row["id"]})
     assert other["disallowEnrollment"]["__typename"] == "NotFoundProblem"
+
+
+async def test_e6_an_address_whose_owner_proves_to_have_it_while_it_is_let_in_is_not_forgotten(acme: World) -> None:
+    course_id = await acme.course()
+    person, teacher = await acme.person(), await acme.some(Role.INSTRUCTOR)
+    members = f"UPDATE members SET email_verified_at = %s WHERE user_id = '{person.user_id}'"
+    await acme.as_owner(members % "NULL")
+    database, tenant = acme.platform.database, acme.tenant.handle
+    async with database.tenant(tenant) as tx:
+        seats_ = await Seats.of_course(tx, course_id, teacher.user_id)
+        assert (await let_in(seats_, person.email, None, teacher.user_id)).outcome == "ALLOWED"
+        await acme.as_owner(members % "now()")
+        async with database.tenant(tenant) as other:
+            await publish(other, MEMBER_CONFIRMED, {"user_id": str(person.user_id)})
+        await acme.application.worker.sweep(0)
+    assert await acme.as_owner("SELECT claimed_at FROM enrollment_allowances") == [(None,)]
+    for _ in range(2):
+        await acme.application.worker.sweep(0)
+    assert await standings(acme, course_id) == [("active", None)]
+    assert await events(acme, "enrolled") == {"enrolled": 1}
 
 
 async def test_e6_an_address_can_be_taken_back_before_it_is_claimed(acme: World) -> None:

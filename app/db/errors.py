@@ -16,14 +16,15 @@ def refusal_for(error: Exception) -> Refusal | None:
     """The typed refusal that a database which is away, slow or locked amounts to; None for what is a bug.
 
     A text with U+0000 or half a surrogate pair cannot be sent to PostgreSQL at all: it is refused on this side, with a
-    DataError that has no SQLSTATE or a UnicodeEncodeError, before anything reaches the server.
+    DataError that has no SQLSTATE or a UnicodeEncodeError, before anything reaches the server. Inside of JSON it is the
+    server that refuses it.
     """
     match error:
         case pg.QueryCanceled():
             return Unavailable("this took too long and was stopped; try again or ask for less", code="TIMEOUT")
         case pg.LockNotAvailable() | pg.DeadlockDetected() | pg.SerializationFailure():
             return Conflict("somebody else is changing this right now; try again", code="BUSY")
-        case UnicodeEncodeError() | DataError(sqlstate=None):
+        case UnicodeEncodeError() | DataError(sqlstate=None) | pg.UntranslatableCharacter():
             return Refusal("contains characters that cannot be kept; remove control characters", code="BAD_USER_INPUT")
         case OperationalError() | PoolTimeout() | TooManyRequests():
             return Unavailable("the database does not answer right now; try again in a moment")

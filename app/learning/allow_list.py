@@ -54,11 +54,14 @@ class AllowListService:
         async with self.db.write() as tx:
             seats = await Seats.locked(tx, await entered(tx, self.viewer, course_id))
             known = {row.email: row.user_id for row in await tx.all(sql.MEMBERS_BY_EMAIL, emails=addresses)}
-            found = [await let_in(seats, address, known.get(address), user_id) for address in addresses]
+            found = {
+                address: await let_in(seats, address, known.get(address), user_id)
+                for address in await seats.in_turn({each: (known.get(each), each) for each in addresses})
+            }
             await audit.record(
                 tx, user_id, "enrollment.allow", kind="course", id=course_id, changes={"addresses": len(found)}
             )
-        return found
+        return [found[address] for address in addresses]
 
     async def disallow(self, allowance_id: UUID) -> UUID:
         """Take an address back that nobody has claimed. Raises: NotFound, Conflict (ALREADY_CLAIMED)."""
@@ -110,6 +113,12 @@ async def claim(tx: Tx, user_id: UUID) -> None:
     address = await tx.scalar(sql.EMAIL_OF_MEMBER, user_id=user_id)
     if address is not None and await tx.all(sql.CLAIM, email=address, user_id=user_id):
         await wake_at(tx, await tx.one(cohort_sql.NOW))
+
+
+async def claim_unheard(tx: Tx, course_id: UUID) -> None:
+    """Addresses were let in: some owners may have proved to have theirs before that could be seen by ``claim``."""
+    for user_id in await tx.all(sql.UNHEARD, course_id=course_id):
+        await claim(tx, user_id)
 
 
 async def place_claimed(tx: Tx) -> bool:

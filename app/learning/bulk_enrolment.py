@@ -12,6 +12,7 @@ from app.db import audit, idempotency
 from app.db.database import Operation
 from app.db.transaction import Tx
 from app.i18n import message
+from app.identity import validators
 from app.identity.validators import Checks, InvalidValue, email, line
 from app.learning import cohort_statements as cohort_sql
 from app.learning import list_statements as sql
@@ -95,8 +96,11 @@ class BulkEnrolment:
         known = {row.email: row.user_id for row in await tx.all(sql.MEMBERS_BY_EMAIL, emails=wanted)}
         names = [item.payload["cohort"] for item in items if item.payload["cohort"]]
         cohorts = {row.name: row.id for row in await tx.all(cohort_sql.BY_NAME, course_id=course_id, names=names)}
-        settled, seen = [], set[str]()
-        for item in items:
+        settled = []
+        seen = set(await tx.all(sql.TRIED, id=job.id, emails=wanted) if job.is_dry_run else ())
+        rows = {item.number: item for item in items}
+        people = {number: (known.get(address or ""), address or "") for number, address in emails.items()}
+        for item in [rows[number] for number in await seats.in_turn(people)]:
             address, role, cohort = emails[item.number], item.payload["role"] or "student", item.payload["cohort"]
             if address is None:
                 found = Settled(item.number, "failed", "EMAIL_INVALID", NOT_AN_ADDRESS)
@@ -111,7 +115,8 @@ class BulkEnrolment:
                     seats, address, known.get(address), job.created_by, cohort_id=cohorts.get(cohort), role=role
                 )
                 found = outcome(item.number, allowed.outcome)
-                seen.add(address)
+                if found.status == "done":
+                    seen.add(address)
             settled.append(found)
         return settled
 
@@ -131,8 +136,13 @@ def outcome(number: int, code: str) -> Settled:
 
 def read(text: str, check: Checks) -> list[dict[str, Any]]:
     """The rows of a CSV text with a header: commas or semicolons, with or without a byte order mark."""
-    if len(text.encode()) > LARGEST:
+    if len(text.encode(errors="surrogatepass")) > LARGEST:
         check.note("input.csv", "TOO_LONG", "may have at most {maximum} bytes; send it in parts", maximum=LARGEST)
+        return []
+    try:
+        text = validators.text(text, maximum=LARGEST)
+    except InvalidValue as problem:
+        check.note("input.csv", problem.code, problem.message)
         return []
     lines = text.removeprefix("\ufeff").splitlines()
     header = lines[0] if lines else ""

@@ -24,7 +24,7 @@ async def do_due(tx: Tx) -> bool:
     course_id = await tx.scalar(sql.FIRST_DUE)
     if course_id is None:
         return False
-    seats = await Seats.of_course(tx, course_id, NOBODY)
+    seats = await _seats(tx, course_id)
     for row in await tx.all(sql.DUE_OF_COURSE, course_id=course_id, limit=BATCH):
         await _do(seats, row)
     await seats.promote()
@@ -36,7 +36,7 @@ async def free_seats_of_completed(tx: Tx) -> bool:
     course_id = await tx.scalar(sql.FIRST_DONE)
     if course_id is None:
         return False
-    seats = await Seats.of_course(tx, course_id, NOBODY)
+    seats = await _seats(tx, course_id)
     for row in await tx.all(sql.DONE_OF_COURSE, course_id=course_id, limit=BATCH):
         await seats.put(row, without_seat(state_of(row), seats.settings, seats.now))
     await seats.promote()
@@ -48,6 +48,11 @@ async def wake_if_anybody_waits(tx: Tx, course_id: UUID) -> None:
     now = await tx.scalar(sql.IS_FULL, course_id=course_id)
     if now is not None:
         await wake_at(tx, now)
+
+
+async def _seats(tx: Tx, course_id: UUID) -> Seats:
+    """A course's seats, locked; time goes on in deleted courses too."""
+    return await Seats.locked(tx, await tx.one(sql.ENTRY, "course", id=course_id, user_id=NOBODY))
 
 
 async def _do(seats: Seats, row: EnrollmentRow) -> None:

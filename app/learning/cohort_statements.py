@@ -17,6 +17,7 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     delete,
     func,
     literal_column,
@@ -109,7 +110,12 @@ OF_COURSE = Statement(
 )  # fmt: skip
 JOIN = Statement(
     upsert(cohort_members)
-    .values(enrollment_id=_ID, cohort_id=bindparam("cohort_id", type_=Uuid))
+    .from_select(
+        ["enrollment_id", "cohort_id"],
+        select(enrollments.c.id, cast(bindparam("cohort_id", type_=Uuid), Uuid)).where(
+            enrollments.c.id == _ID, enrollments.c.role == literal_column("'student'")
+        ),
+    )
     .on_conflict_do_update(index_elements=["enrollment_id"], set_={"cohort_id": bindparam("cohort_id", type_=Uuid)}),
     int,
 )

@@ -20,7 +20,7 @@ from app.learning import seat_statements as seat_sql
 from app.learning import statements as progress_sql
 from app.learning.completing import tell
 from app.learning.enrollment_rows import EntryRow, SettingsRow
-from app.learning.placing import Way, accept, check_offer, moved, place
+from app.learning.placing import Way, accept, check_offer, moved, place, suspended
 from app.learning.rows import CourseProgressRow, EnrollmentRow
 from app.learning.seats import Seats, stored
 from app.learning.standing import LIVE, By, Move, Standing, activated, left, state_of
@@ -92,19 +92,22 @@ class EnrollmentService:
     async def unenroll(self, course_id: UUID) -> EnrollmentRow:
         """Leave a course, its waiting list or an open request; what was done is kept for a return.
 
-        The seat is offered to who waits longest. Raises: NotFound (not enrolled).
+        The seat is offered to who waits longest. Raises: NotFound (not enrolled), Conflict (ENROLLMENT_SUSPENDED).
         """
         return await self._leave(course_id, Move.DROP)
 
     async def accept_offer(self, course_id: UUID) -> EnrollmentRow:
         """Take the seat that was offered from the waiting list; doing it twice changes nothing.
 
-        Raises: NotFound (not enrolled), Conflict (OFFER_EXPIRED, NO_OFFER).
+        Raises: NotFound (not enrolled), Conflict (OFFER_EXPIRED, NO_OFFER, COURSE_CONCLUDED).
         """
         return await self._accept(course_id, Move.ACCEPT_OFFER)
 
     async def accept_invitation(self, course_id: UUID) -> EnrollmentRow:
-        """Come into a course that one was invited to. Raises: NotFound (not enrolled), Conflict (NOT_INVITED)."""
+        """Come into a course that one was invited to.
+
+        Raises: NotFound (not enrolled), Conflict (NOT_INVITED, COURSE_CONCLUDED).
+        """
         return await self._accept(course_id, Move.ACCEPT_INVITATION)
 
     async def decline_offer(self, course_id: UUID) -> EnrollmentRow:
@@ -130,6 +133,8 @@ class EnrollmentService:
             before = state_of(row)
             if move == Move.DROP and before.status not in LIVE:
                 raise NotFound("enrollment")
+            if before.status == Standing.SUSPENDED:  # they would come back as if nothing had been
+                raise suspended()
             if move == Move.DECLINE_OFFER:
                 check_offer(before, seats)
             check_move(move, before, seats.now, by=By.LEARNER)
@@ -217,7 +222,7 @@ class EnrollmentService:
         async with self.db.read() as tx:
             about = {"ids": [row.course_id], "user_id": row.observed_id}
             learner = await tx.one_or_none(progress_sql.MY_ENROLLMENTS_BY_COURSE, **about)
-            if learner is None:
+            if learner is None or learner.status not in sql.OBSERVABLE:
                 return None
             progress = await tx.one_or_none(progress_sql.COURSE_PROGRESS, **about)
         return Observed(progress, learner.completed_at, learner.last_activity_at)

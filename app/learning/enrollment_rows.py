@@ -34,6 +34,7 @@ class EntryRow:
     id: UUID
     title: str
     is_open: bool
+    is_deleted: bool
     has_settings: bool
     is_taught: bool
     now: datetime

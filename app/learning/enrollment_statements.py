@@ -24,12 +24,14 @@ ENROLLMENT = Statement(enrollment_select().where(enrollments.c.id == _ID), Enrol
 MEMBER = Statement(
     select(members.c.user_id).where(members.c.user_id == _USER, members.c.status != literal_column("'removed'")), UUID
 )
+# Whom an observer may follow: who is in the course, though they be suspended or done.
+OBSERVABLE = frozenset({"active", "completed", "suspended"})
 LEARNER = Statement(
     select(enrollments.c.id).where(
         enrollments.c.course_id == _COURSE,
         enrollments.c.user_id == _USER,
         enrollments.c.role == literal_column("'student'"),
-        enrollments.c.status != literal_column("'dropped'"),
+        or_(*(enrollments.c.status == literal_column(f"'{status}'") for status in sorted(OBSERVABLE))),
     ),
     UUID,
 )

@@ -18,10 +18,13 @@ from app.errors import NotFound
 from app.identity.validators import Checks, text
 from app.learning import enrollment_statements as enrolling
 from app.learning import rules
+from app.learning import seat_statements as seat_sql
 from app.learning import statements as sql
 from app.learning.completing import complete_finished
 from app.learning.rows import EnrollmentRow
+from app.learning.seats import Seats
 from app.learning.settling import Change, Place, Standing, lessons_of, settle
+from app.learning.standing import begun_anew, state_of
 from app.learning.tables import enrollments, lesson_progress
 from app.viewer import Action, Viewer
 
@@ -52,9 +55,7 @@ REOPEN_COURSE = Statement(
     update(enrollments)
     .where(enrollments.c.id == bindparam("id", type_=Uuid))
     .values(
-        status="active",
         cycle=enrollments.c.cycle + cast(enrollments.c.completed_at.is_not(None), Integer),
-        completed_at=null(),
         last_lesson_id=null(),
         updated_at=func.now(),
     ),
@@ -115,16 +116,20 @@ class ProgressKeeper:
         """Let a learner begin a lesson, or the whole course, anew: nothing they did before counts any more (P1).
 
         Events that are still under way from before do not count either. With the whole course, its completion is taken
-        back as well, and a new cycle begins; the reset of one lesson leaves a completed course completed.
+        back as well, and a new cycle begins; whoever gave the seat back by completing it needs a free one (E2). The
+        reset of one lesson leaves a completed course completed.
 
-        Raises: NotFound (no live enrolment, or no such lesson in its course), Forbidden, Invalid (reason).
+        Raises: NotFound (no live enrolment, or no such lesson in its course), Forbidden, Invalid (reason), Conflict
+        (COURSE_FULL).
         """
         actor = self.viewer.require(Action.MANAGE_PROGRESS)
         said = _reason(reason)
         async with self.db.write() as tx:
-            enrollment = await tx.one(FOR_UPDATE, "enrollment", id=enrollment_id)
-            if not await self._is_own(tx, enrollment.course_id):
+            course_id = await tx.one(seat_sql.COURSE_OF, "enrollment", id=enrollment_id)
+            if not await self._is_own(tx, course_id):
                 raise NotFound("enrollment")
+            seats = None if lesson_id is not None else await Seats.of_course(tx, course_id, actor)
+            enrollment = await tx.one(FOR_UPDATE, "enrollment", id=enrollment_id)
             if enrollment.status not in {"active", "completed"}:
                 raise NotFound("enrollment")
             ids = [lesson_id] if lesson_id is not None else await tx.all(COURSE_LESSONS, course_id=enrollment.course_id)
@@ -134,9 +139,10 @@ class ProgressKeeper:
             now = await tx.one(sql.NOW)
             places = [Place(enrollment_id, row.id, enrollment.course_id, enrollment.user_id) for row in facts]
             await settle(tx, places, await lessons_of(tx, facts), _at(_anew, now))
-            if lesson_id is None:
+            if seats is not None:
                 await tx.execute(FORGET, id=enrollment_id, ids=ids)
                 await tx.execute(REOPEN_COURSE, id=enrollment_id)
+                await seats.put(enrollment, begun_anew(state_of(enrollment), seats.settings, seats.now))
             await audit.record(
                 tx, actor, "progress.reset", kind="enrollment", id=enrollment_id, reason=said,
                 changes={

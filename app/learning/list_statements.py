@@ -80,6 +80,15 @@ CLAIM = Statement(
     .returning(enrollment_allowances.c.id),
     UUID,
 )
+# Owners of a course's addresses who proved to have them while somebody was letting the addresses in.
+UNHEARD = Statement(
+    select(members.c.user_id)
+    .join(enrollment_allowances, enrollment_allowances.c.email == members.c.email)
+    .where(enrollment_allowances.c.course_id == _COURSE, enrollment_allowances.c.claimed_at.is_(None), _IS_MEMBER)
+    .order_by(members.c.user_id)
+    .limit(1000),
+    UUID,
+)
 _CLAIMED = and_(enrollment_allowances.c.claimed_at.is_not(None), enrollment_allowances.c.outcome.is_(None))
 _CLAIM = tuple(enrollment_allowances.c[name] for name in Claim.__dataclass_fields__)
 FIRST_CLAIMED = Statement(
@@ -123,6 +132,15 @@ SEATS_TRIED = Statement(
         job_items.c.payload["role"].astext == any_(_SEATED),
     ),
     int,
+)
+_ADDRESS = func.lower(job_items.c.payload["email"].astext)
+TRIED = Statement(
+    select(_ADDRESS).where(
+        job_items.c.job_id == _ID,
+        job_items.c.status == literal_column("'done'"),
+        any_(bindparam("emails", type_=ARRAY(Text))) == _ADDRESS,
+    ),
+    str,
 )
 OUTCOMES = Statement(
     select(func.lower(job_items.c.code).label("name"), func.count().label("count"))

@@ -39,10 +39,12 @@ NO_SETTINGS: dict[str, Any] = {**dict.fromkeys(seat_sql.CHANGEABLE), "policy": "
 async def entered(tx: Tx, viewer: Viewer, course_id: UUID, *, thing: str = "course") -> EntryRow:
     """A course that the viewer runs, as its instructor or an administrator.
 
-    Raises: Unauthenticated, NotFound (also a draft of somebody else, and for enrolments of it), Forbidden.
+    Raises: Unauthenticated, NotFound (deleted; also a draft of somebody else, and for enrolments of it), Forbidden.
     """
     own = viewer.require(Action.MANAGE_ENROLLMENTS)
     entry = await tx.one(seat_sql.ENTRY, thing, id=course_id, user_id=own)
+    if entry.is_deleted:
+        raise NotFound(thing)
     if not (entry.is_taught or viewer.may(Action.EDIT_ANY_COURSE)):
         if thing != "course" or not entry.is_open:
             raise NotFound(thing)
@@ -151,7 +153,7 @@ class ManagingService:
     async def approve(self, enrollment_id: UUID) -> EnrollmentRow:
         """Let in who asked; in a full course they wait, or are refused when there is no waiting list.
 
-        Raises: NotFound, Conflict (NOT_REQUESTED, COURSE_FULL).
+        Raises: NotFound, Conflict (NOT_REQUESTED, COURSE_FULL, COURSE_CONCLUDED).
         """
         async with self.db.write() as tx:
             seats, row = await self._locked(tx, enrollment_id)

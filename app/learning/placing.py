@@ -73,11 +73,15 @@ async def admitted(seats: Seats, before: State | None) -> State:
 
 
 async def accept(seats: Seats, row: EnrollmentRow, move: Move) -> Placed:
-    """Take the seat that is kept for an invitation or an offer. Raises Conflict (OFFER_EXPIRED, NOT_INVITED...)."""
+    """Take the seat that is kept for an invitation or an offer.
+
+    Raises Conflict: OFFER_EXPIRED, NO_OFFER, NOT_INVITED, COURSE_CONCLUDED.
+    """
     before = state_of(row)
     if move == Move.ACCEPT_OFFER:
         check_offer(before, seats)
     standing.check(move, before, seats.now, by=By.LEARNER)
+    standing.check_window(seats.settings, seats.now, is_asked_in=True)
     return await moved(seats, row, activated(before, seats.settings, seats.now), "enrolled")
 
 
@@ -91,7 +95,7 @@ def check_offer(state: State, seats: Seats) -> None:
 
 async def _already(seats: Seats, row: EnrollmentRow, now: Standing, way: Way) -> Placed:
     if now == Standing.SUSPENDED:
-        raise Conflict("this enrolment is suspended; ask the instructor", code="ENROLLMENT_SUSPENDED")
+        raise suspended()
     if now == Standing.INVITED:
         return await accept(seats, row, Move.ACCEPT_INVITATION)
     if now == Standing.OFFERED and way != Way.STAFF:
@@ -101,10 +105,19 @@ async def _already(seats: Seats, row: EnrollmentRow, now: Standing, way: Way) ->
     return Placed(row.id, now, is_new=False)
 
 
+def suspended() -> Conflict:
+    """Only the course's staff ends a suspension."""
+    return Conflict("this enrolment is suspended; ask the instructor", code="ENROLLMENT_SUSPENDED")
+
+
 async def approve(seats: Seats, row: EnrollmentRow) -> Placed:
-    """Let in who asked: active, or waiting when the course is full. Raises Conflict (NOT_REQUESTED, COURSE_FULL)."""
+    """Let in who asked: active, or waiting when the course is full.
+
+    Raises Conflict: NOT_REQUESTED, COURSE_FULL, COURSE_CONCLUDED.
+    """
     before = state_of(row)
     standing.check(Move.APPROVE, before, seats.now, by=By.STAFF)
+    standing.check_window(seats.settings, seats.now, is_asked_in=True)
     state = await admitted(seats, before)
     kind = "enrollment_waitlisted" if state.status == Standing.WAITLISTED else "enrollment_approved"
     return await moved(seats, row, state, kind)
@@ -125,7 +138,10 @@ async def write(seats: Seats, user_id: UUID, row: EnrollmentRow | None, state: S
     That happens in courses without settings only, where there is nothing to lock before there is an enrolment.
     """
     if row is not None:
-        return await moved(seats, row, state, kind)
+        placed = await moved(seats, row, state, kind)
+        if row.holds_seat and not state.holds_seat:
+            await seats.promote()
+        return placed
     made = await seats.add(user_id, state)
     if made is None:
         return None

@@ -47,6 +47,7 @@ ENTRY = Statement(
         courses.c.id,
         courses.c.title,
         OPEN.label("is_open"),
+        courses.c.deleted_at.is_not(None).label("is_deleted"),
         course_enrollment.c.course_id.is_not(None).label("has_settings"),
         _TEACHES.label("is_taught"),
         func.now().label("now"),
@@ -125,6 +126,14 @@ MINE_FOR_UPDATE = Statement(
     .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == _USER)
     .with_for_update(of=enrollments),
     EnrollmentRow,
+)
+# Several people at once, in the order in which everybody locks enrolments.
+MANY_FOR_UPDATE = Statement(
+    select(enrollments.c.id)
+    .where(enrollments.c.course_id == _COURSE, enrollments.c.user_id == any_(bindparam("user_ids", type_=ARRAY(Uuid))))
+    .order_by(enrollments.c.id)
+    .with_for_update(),
+    UUID,
 )
 COURSE_OF = Statement(select(enrollments.c.course_id).where(enrollments.c.id == _ID), UUID)
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from app.db.ids import new_id
 from app.db.outbox import publish
 from app.db.transaction import Tx
-from app.errors import Conflict
+from app.errors import Conflict, NotFound
 from app.learning import cohort_statements as cohort_sql
 from app.learning import list_statements as list_sql
 from app.learning import seat_statements as sql
@@ -21,6 +22,8 @@ from app.learning.rows import EnrollmentRow
 from app.learning.standing import By, Move, State, state_of
 from app.work.timers import wake_at
 
+ALLOWED = "enrollment_allowed"  # addresses that belong to no member yet were let into a course
+Key = TypeVar("Key", str, int)
 OFFER_HOURS = 48  # for those who still wait after a waiting list was closed
 BATCH = 100
 
@@ -37,11 +40,15 @@ class Seats:
         self.entry = entry
         self.settings = settings
         self.now = entry.now
+        self._has_allowed = False
 
     @classmethod
     async def of_course(cls, tx: Tx, course_id: UUID, user_id: UUID) -> Seats:
         """Lock a course's seats for this person. Raises NotFound (no such course, or it was deleted)."""
-        return await cls.locked(tx, await tx.one(sql.ENTRY, "course", id=course_id, user_id=user_id))
+        entry = await tx.one(sql.ENTRY, "course", id=course_id, user_id=user_id)
+        if entry.is_deleted:
+            raise NotFound("course")
+        return await cls.locked(tx, entry)
 
     @classmethod
     async def locked(cls, tx: Tx, entry: EntryRow) -> Seats:
@@ -52,6 +59,17 @@ class Seats:
     async def mine(self, user_id: UUID) -> EnrollmentRow | None:
         """Somebody's enrolment in the course, locked."""
         return await self.tx.one_or_none(sql.MINE_FOR_UPDATE, course_id=self.entry.id, user_id=user_id)
+
+    async def in_turn(self, people: Mapping[Key, tuple[UUID | None, str]]) -> list[Key]:
+        """The keys of people (members or not, and their addresses) in an order in which no two lists block each other.
+
+        Where seats are counted lists take turns, and it is the order in which the people were given.
+        """
+        user_ids = [user_id for user_id, _ in people.values() if user_id is not None]
+        await self.tx.all(sql.MANY_FOR_UPDATE, course_id=self.entry.id, user_ids=user_ids)
+        if self.settings is not None:
+            return list(people)
+        return sorted(people, key=lambda key: (str(people[key][0] or ""), people[key][1]))
 
     async def add(self, user_id: UUID, state: State) -> UUID | None:
         """A first enrolment; None when the person has got one in this moment. Raises Conflict (COURSE_FULL)."""
@@ -71,7 +89,11 @@ class Seats:
     async def allow(self, address: str, cohort_id: UUID | None, by: UUID) -> bool:
         """Let an address into the course that belongs to no member yet; False when it was let in before."""
         values = {"course_id": self.entry.id, "email": address, "cohort_id": cohort_id, "user_id": by}
-        return await self.tx.scalar(list_sql.ALLOW, id=new_id(), **values) is not None
+        made = await self.tx.scalar(list_sql.ALLOW, id=new_id(), **values)
+        if made is not None and not self._has_allowed:
+            self._has_allowed = True
+            await publish(self.tx, ALLOWED, {"course_id": str(self.entry.id)})
+        return made is not None
 
     async def join_cohort(self, enrollment_id: UUID, cohort_id: UUID) -> None:
         """Put an enrolment into a cohort of the course, out of any other."""
@@ -92,9 +114,9 @@ class Seats:
     async def promote(self) -> None:
         """Offer the free seats to those who have waited longest: at most one for each seat.
 
-        Nobody is offered anything while there are more learners than seats (E3).
+        Nobody is offered anything while there are more learners than seats (E3), or in a course that has ended (E7).
         """
-        while self.settings is not None and self.has_room():
+        while self.settings is not None and self.has_room() and not standing.is_concluded(self.settings, self.now):
             free = BATCH if self.settings.capacity is None else self.settings.capacity - self._taken()
             rows = await self.tx.all(sql.FIRST_WAITING, course_id=self.entry.id, limit=min(free, BATCH))
             until = self.now + timedelta(hours=self.settings.offer_hours or OFFER_HOURS)

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from app.db.changes import Changes
 from app.db.database import Operation
+from app.db.errors import unique
 from app.db.ids import new_id
 from app.db.transaction import Tx
 from app.errors import Conflict, Invalid, NotFound
@@ -216,6 +217,13 @@ class LearningService:
         return outcomes, {row.course_id for key, row in rows.items() if key in outcomes and row.course_id is not None}
 
     async def _judge(self, user_id: UUID, reported: Sequence[ReportedEvent]) -> tuple[list[Outcome], set[UUID]]:
+        """All or nothing, and once more when an identifier was used for another course's lesson in this moment."""
+        try:
+            return await self._judge_now(user_id, reported)
+        except _IdTaken:
+            return await self._judge_now(user_id, reported)
+
+    async def _judge_now(self, user_id: UUID, reported: Sequence[ReportedEvent]) -> tuple[list[Outcome], set[UUID]]:
         if not reported:
             return [], set()
         async with self.db.write() as tx:
@@ -275,10 +283,15 @@ class LearningService:
         )
 
     async def _apply(self, tx: Tx, batch: _Batch, accepted: Sequence[ReportedEvent]) -> None:
-        await tx.execute_many(sql.ADD_EVENT, [batch.stored(event) for event in accepted])
+        with unique("pk_progress_events", _IdTaken("somebody else is changing this right now; try again", code="BUSY")):
+            await tx.execute_many(sql.ADD_NEW_EVENT, [batch.stored(event) for event in accepted])
         await settle(tx, [batch.place(event) for event in accepted], batch.lessons)
         await tx.execute_many(sql.ACTIVITY, batch.activity())
         await complete_finished(tx, [enrollment.id for enrollment in batch.touched()])
+
+
+class _IdTaken(Conflict):
+    """Another transaction of the same learner was faster to use an event's identifier, in another course."""
 
 
 class _Batch:

@@ -228,6 +228,11 @@ def check(move: Move, state: State | None, now: datetime, *, by: By) -> None:
         raise Conflict(rule.refusal, code=rule.code)
 
 
+def is_concluded(settings: SettingsRow, now: datetime) -> bool:
+    """E7: whether the course, or the access that it gives, has ended."""
+    return any(end is not None and end <= now for end in (settings.ends_at, settings.access_until))
+
+
 def check_window(
     settings: SettingsRow | None, now: datetime, *, is_asked_in: bool = False, has_code: bool = False
 ) -> None:
@@ -239,7 +244,7 @@ def check_window(
     """
     if settings is None:
         return
-    if any(end is not None and end <= now for end in (settings.ends_at, settings.access_until)):
+    if is_concluded(settings, now):
         raise Conflict("this course has ended; nobody can enrol any more", code="COURSE_CONCLUDED")
     if is_asked_in:
         return
@@ -310,6 +315,18 @@ def activated(before: State | None, settings: SettingsRow | None, now: datetime)
         completed_at=done,
         last_activity_at=before.last_activity_at if before is not None else None,
     )
+    return replace(made, due_at=due(made, settings, now))
+
+
+def begun_anew(before: State, settings: SettingsRow | None, now: datetime) -> State:
+    """Active again after a completion, which takes a seat as it did at first; the end of access stays where it was."""
+    if before.completed_at is None:
+        return before
+    is_over = before.expires_at is not None and before.expires_at <= now
+    made = replace(
+        before, status=Standing.ACTIVE, completed_at=None, activated_at=now,
+        holds_seat=before.role == "student" and (before.holds_seat or not is_over),
+    )  # fmt: skip
     return replace(made, due_at=due(made, settings, now))
 
 

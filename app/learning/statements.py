@@ -179,18 +179,16 @@ HISTORY = Statement(
     .group_by(progress_events.c.lesson_id),
     HistoryRow,
 )
-ADD_EVENT = Statement(
-    upsert(progress_events)
-    .values(
-        {
-            column.name: bindparam(column.name, type_=column.type)
-            for column in progress_events.c
-            if column.name != "created_at"
-        }
-    )
-    .on_conflict_do_nothing(),
-    int,
+_add_event = upsert(progress_events).values(
+    {
+        column.name: bindparam(column.name, type_=column.type)
+        for column in progress_events.c
+        if column.name != "created_at"
+    }
 )
+ADD_EVENT = Statement(_add_event.on_conflict_do_nothing(), int)
+# For who has looked for the identifiers before, and must hear when one was used in this moment in another course.
+ADD_NEW_EVENT = Statement(_add_event, int)
 STORED_EVENTS = Statement(
     select(*(progress_events.c[name] for name in StoredEvent.__dataclass_fields__)).where(
         progress_events.c.enrollment_id == any_(bindparam("enrollment_ids", type_=ARRAY(Uuid))),

@@ -17,7 +17,7 @@ from app.learning import rules
 from app.learning.rules import Basis, Event, EventKind, Lesson, LessonState, Progress
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
-EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "300"))
+EXAMPLES = int(os.environ.get("PROPERTY_EXAMPLES", "150"))
 VIDEOS = {"a": 100, "b": 60}
 
 
