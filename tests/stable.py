@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -93,6 +94,7 @@ class Stable:
             identity["id"] = identity.pop("user_id")
             await tx.execute(ADD_USER, **identity, password_hash=password_hash, verified=True)
             await tx.execute(ADD_MEMBERSHIP, user_id=user_id, tenant_id=tenant.id, **admin)
+        shutil.rmtree(platform.settings.data_dir / "files" / str(tenant.id), ignore_errors=True)
         platform.tenants.clear()
         platform.gate.clear()
         found = await platform.tenants.by_slug(slug)

@@ -62,7 +62,7 @@ async def test_e7_a_course_that_has_ended_takes_no_late_answer_and_no_late_appro
     invited, asks = await students(acme, 2)
     await do(acme, "inviteToCourse", Role.INSTRUCTOR, courseId=course, userId=acme.id("usr", invited.user_id))
     request = await do(acme, "enroll", asks, courseId=course)
-    for ended in ({"endsAt": at(days=-1)}, {"endsAt": None, "accessUntil": "0001-01-01T00:00:00Z", "noticeDays": 9}):
+    for ended in ({"endsAt": at(days=-1)}, {"endsAt": None, "accessUntil": "1000-01-01T00:00:00Z", "noticeDays": 9}):
         await settle(acme, course, **ended)
         assert (await do(acme, "acceptInvitation", invited, courseId=course)).get("code") == "COURSE_CONCLUDED"
         assert (await do(acme, "enroll", invited, courseId=course)).get("code") == "COURSE_CONCLUDED"
@@ -174,7 +174,7 @@ async def code_of(world: World, query: str, who: Person | Role, **variables: Any
     return [error["extensions"]["code"] for error in answer.get("errors", [])]
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "0999-12-31T23:59:59Z"])
 async def test_times_that_no_calendar_has_in_utc_are_refused(acme: World, moment: str) -> None:
     course_id = await acme.course()
     course = acme.id("crs", course_id)
@@ -190,7 +190,7 @@ async def test_times_that_no_calendar_has_in_utc_are_refused(acme: World, moment
     assert "INTERNAL" not in codes
 
 
-@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("moment", ["1000-01-01T00:00:00Z", "8999-12-31T23:59:59Z"])
 async def test_the_ends_of_the_calendar_can_be_written_and_read(acme: World, moment: str) -> None:
     course = acme.id("crs", await acme.course())
     await settle(acme, course, accessUntil=moment, accessDays=3660, noticeDays=365, inactivityDays=3660)
