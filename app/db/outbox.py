@@ -34,7 +34,7 @@ ADD = Statement(
     ),
     int,
 )
-MOST_ATTEMPTS = 20  # after so many failures an event waits for a person; see docs/operations.md
+MOST_ATTEMPTS = 20  # after so many failures an event waits for a person; see docs/decisions/0007-work.md
 # Locked rows are another relay's; skipping them lets two run without doing anything twice.
 PENDING = Statement(
     select(tenant_outbox.c.id, tenant_outbox.c.kind, tenant_outbox.c.payload)
